@@ -1,0 +1,22 @@
+/** Facts of the machine and the account that a node starts from. */
+export interface Host {
+  /** Short host name, as the system tells it. */
+  hostname(): string;
+  /** Environment variable, or undefined. */
+  variable(name: string): string | undefined;
+  /**
+   * The account's Erlang cookie (`~/.erlang.cookie`), created with mode 0400 when it is absent.
+   * @throws OptionsError when it cannot be read or made
+   */
+  cookie(): string;
+  /** Addresses of the machine's interfaces, loopback included. */
+  interfaces(): readonly NetworkInterface[];
+}
+
+export interface NetworkInterface {
+  readonly name: string;
+  readonly address: string;
+  readonly family: 'IPv4' | 'IPv6';
+  readonly netmask: string;
+  readonly internal: boolean;
+}

@@ -1,0 +1,36 @@
+/**
+ * The outside world as interfaces. `platform/` implements them on Node.js, `testing/` in memory on a
+ * virtual clock. Everything between names neither sockets nor clocks, so that a whole node runs in either.
+ */
+export type { Clock, TimerHandle } from './clock.ts';
+export type {
+  DatagramHandlers,
+  DatagramOptions,
+  DatagramSocket,
+  Datagrams,
+  RemoteInfo,
+} from './datagrams.ts';
+export type { Host, NetworkInterface } from './host.ts';
+export type { Log, LogArea, LogLevel, LogRecord } from './log.ts';
+export type { Random } from './random.ts';
+export type { Resolver, ServiceRecord } from './resolver.ts';
+export type { ConnectOptions, Listener, ListenOptions, Stream, StreamHandlers, Streams } from './streams.ts';
+
+import type { Clock } from './clock.ts';
+import type { Datagrams } from './datagrams.ts';
+import type { Host } from './host.ts';
+import type { Log } from './log.ts';
+import type { Random } from './random.ts';
+import type { Resolver } from './resolver.ts';
+import type { Streams } from './streams.ts';
+
+/** All of the outside world that one node touches. */
+export interface Env {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly streams: Streams;
+  readonly datagrams: Datagrams;
+  readonly resolver: Resolver;
+  readonly host: Host;
+  readonly log: Log;
+}

@@ -1,0 +1,24 @@
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
+
+/** The room that speaks; `node.debug(area, on)` switches its `debug` records at run time. */
+export type LogArea =
+  | 'node'
+  | 'epmd'
+  | 'discovery'
+  | 'connection'
+  | 'handshake'
+  | 'process'
+  | 'registry'
+  | 'kernel';
+
+export interface LogRecord {
+  readonly level: LogLevel;
+  readonly area: LogArea;
+  readonly node: string;
+  readonly message: string;
+}
+
+/** Where log lines go. Records carry no cookie and no secret. */
+export interface Log {
+  write(record: LogRecord): void;
+}

@@ -1,0 +1,58 @@
+import type { Clock } from '../env/clock.ts';
+import type { Log, LogArea, LogLevel } from '../env/log.ts';
+
+/** Writes a node's log lines: stamps the node, drops `debug` of areas that are off, holds back repetition. */
+export class Logger {
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #node: string;
+  readonly #debugAreas = new Set<LogArea>();
+  /** Last time each `oncePerMinute` cause was written; bounded by the causes that the code names. */
+  readonly #lastMs = new Map<string, number>();
+
+  constructor(log: Log, clock: Clock, node: string) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#node = node;
+  }
+
+  setDebug(area: LogArea, on: boolean): void {
+    if (on) this.#debugAreas.add(area);
+    else this.#debugAreas.delete(area);
+  }
+
+  debugs(area: LogArea): boolean {
+    return this.#debugAreas.has(area);
+  }
+
+  /** `message` may be a function, called only when the record is written. */
+  debug(area: LogArea, message: string | (() => string)): void {
+    if (!this.#debugAreas.has(area)) return;
+    this.#write('debug', area, typeof message === 'string' ? message : message());
+  }
+
+  info(area: LogArea, message: string): void {
+    this.#write('info', area, message);
+  }
+
+  warning(area: LogArea, message: string): void {
+    this.#write('warning', area, message);
+  }
+
+  error(area: LogArea, message: string): void {
+    this.#write('error', area, message);
+  }
+
+  /** A warning that is written at most once a minute for the same `cause` (a short constant, not peer data). */
+  oncePerMinute(area: LogArea, cause: string, message: string): void {
+    const nowMs = this.#clock.nowMs();
+    const lastMs = this.#lastMs.get(cause);
+    if (lastMs !== undefined && nowMs - lastMs < 60_000) return;
+    this.#lastMs.set(cause, nowMs);
+    this.#write('warning', area, message);
+  }
+
+  #write(level: LogLevel, area: LogArea, message: string): void {
+    this.#log.write({ level, area, node: this.#node, message });
+  }
+}
