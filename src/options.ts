@@ -1,0 +1,323 @@
+import { isIP } from 'node:net';
+import type { Actor } from './actor/types.ts';
+import type { Strategy } from './discovery/strategy.ts';
+import type { Env } from './env/index.ts';
+import { DEFAULT_LIMITS, type Limits } from './env/limits.ts';
+import { OptionsError } from './errors.ts';
+
+/** Where this node listens for other nodes. */
+export interface ListenOptions {
+  /** Address to bind. @default the name's own address where that is an IP, else all interfaces */
+  readonly host?: string;
+  /** Port to bind; 0 lets the system choose. @default 0 */
+  readonly port?: number;
+}
+
+/** How this node uses the port mapper. */
+export interface EpmdOptions {
+  /**
+   * - `auto`: register with whoever answers on the port; when none does, become the port mapper
+   * - `external`: only ever register with another's
+   * - `embedded`: be the port mapper, or fail
+   * - `off`: neither register nor look up
+   * @default "auto"
+   */
+  readonly mode?: 'auto' | 'external' | 'embedded' | 'off';
+  /** @default `ERL_EPMD_PORT`, then 4369 */
+  readonly port?: number;
+  /** Address where the embedded one listens. @default `ERL_EPMD_ADDRESS`, then where the node listens */
+  readonly host?: string;
+}
+
+/** What `startNode` takes. Unknown keys are refused, naming the known ones. */
+export interface NodeOptions {
+  /**
+   * `a@host`: with a dot or an IP address in the host a long name, otherwise a short one; `a` alone gets this
+   * machine's short host name. @default `beamish-<random>@127.0.0.1`
+   */
+  readonly name?: string;
+  /** Shared text, at most 255 Latin-1 characters. @default `BEAMISH_COOKIE`, then `~/.erlang.cookie` as Erlang keeps it */
+  readonly cookie?: string;
+  /** Cookies for single peers, by full node name, where they differ from `cookie`. @default none */
+  readonly cookies?: Readonly<Record<string, string>>;
+  /**
+   * A hidden node is not in `nodes()` of BEAM nodes and is not spread through their mesh.
+   * @default true, until this node speaks `global`: a visible node that does not would disturb a BEAM cluster
+   */
+  readonly hidden?: boolean;
+  /** `false`: other nodes cannot connect to this one; it can still connect to them. @default `{}` */
+  readonly listen?: ListenOptions | false;
+  readonly epmd?: EpmdOptions;
+  /** A strategy, or topologies by name as in libcluster. @default none */
+  readonly discovery?: Strategy | Readonly<Record<string, Strategy>>;
+  /** Actors that other nodes may spawn here, by the actors' names. @default none */
+  // biome-ignore lint/suspicious/noExplicitAny: an actor of whatever arguments and handlers
+  readonly actors?: readonly Actor<any, any>[];
+  /** A peer that sends nothing for this long (within a quarter of it) is given up. Milliseconds. @default 60_000 */
+  readonly netTickTime?: number;
+  /** How binaries that are valid UTF-8 arrive: as `string`, or like all others as `Uint8Array`. @default "text" */
+  readonly binaries?: 'text' | 'bytes';
+  readonly limits?: Partial<Limits>;
+  /** The outside world. @default Node.js itself */
+  readonly env?: Env;
+}
+
+/** All defaults that do not depend on the machine. */
+export const DEFAULT_OPTIONS = {
+  hidden: true,
+  epmd: { mode: 'auto', port: 4369 },
+  netTickTime: 60_000,
+  binaries: 'text',
+  limits: DEFAULT_LIMITS,
+} as const;
+
+/** Options after checking: nothing is optional any more. */
+export interface ResolvedOptions {
+  readonly name: string;
+  readonly longNames: boolean;
+  readonly cookie: string;
+  readonly cookies: ReadonlyMap<string, string>;
+  readonly hidden: boolean;
+  readonly listen: { readonly host: string | undefined; readonly port: number } | false;
+  readonly epmd: {
+    readonly mode: 'auto' | 'external' | 'embedded' | 'off';
+    readonly port: number;
+    readonly host: string | undefined;
+  };
+  readonly topologies: Readonly<Record<string, Strategy>>;
+  readonly actors: readonly Actor[];
+  readonly netTickTimeMs: number;
+  readonly binaries: 'text' | 'bytes';
+  readonly limits: Limits;
+}
+
+const KNOWN = [
+  'name',
+  'cookie',
+  'cookies',
+  'hidden',
+  'listen',
+  'epmd',
+  'discovery',
+  'actors',
+  'netTickTime',
+  'binaries',
+  'limits',
+  'env',
+] as const satisfies readonly (keyof NodeOptions)[];
+
+/**
+ * Checks options and fills in defaults.
+ * @throws OptionsError naming the option, what was expected and what came
+ */
+export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions {
+  refuseUnknown('', options, KNOWN);
+  const { name, longNames } = resolveName(options.name, env);
+  const listen = resolveListen(options.listen, name);
+  const limits = resolveLimits(options.limits);
+  return {
+    name,
+    longNames,
+    cookie: resolveCookie(
+      'cookie',
+      options.cookie ?? env.host.variable('BEAMISH_COOKIE') ?? env.host.cookie(),
+    ),
+    cookies: new Map(
+      Object.entries(options.cookies ?? {}).map(([peer, cookie]) => [
+        peer,
+        resolveCookie(`cookies.${peer}`, cookie),
+      ]),
+    ),
+    hidden: boolean('hidden', options.hidden ?? DEFAULT_OPTIONS.hidden),
+    listen,
+    epmd: resolveEpmd(options.epmd, listen, env),
+    topologies: resolveTopologies(options.discovery),
+    actors: resolveActors(options.actors),
+    netTickTimeMs: integer(
+      'netTickTime',
+      options.netTickTime ?? DEFAULT_OPTIONS.netTickTime,
+      100,
+      2 ** 31 - 1,
+    ),
+    binaries: oneOf('binaries', options.binaries ?? DEFAULT_OPTIONS.binaries, ['text', 'bytes']),
+    limits,
+  };
+}
+
+/** The part of a node name after the `@`. */
+export function hostOf(nodeName: string): string {
+  return nodeName.slice(nodeName.indexOf('@') + 1);
+}
+
+/** The part of a node name before the `@`. */
+export function aliveOf(nodeName: string): string {
+  return nodeName.slice(0, nodeName.indexOf('@'));
+}
+
+/** Long names have a dot or an IP address in their host; the two kinds do not connect to each other. */
+export function isLongName(nodeName: string): boolean {
+  const host = hostOf(nodeName);
+  return host.includes('.') || isIP(host) !== 0;
+}
+
+function resolveName(given: string | undefined, env: Env): { name: string; longNames: boolean } {
+  if (given === undefined) {
+    const random = Buffer.from(env.random.bytes(5)).toString('hex');
+    return { name: `beamish-${random}@127.0.0.1`, longNames: true };
+  }
+  const parts = typeof given === 'string' ? given.split('@') : [];
+  const alive = parts[0] ?? '';
+  const valid =
+    parts.length >= 1 &&
+    parts.length <= 2 &&
+    /^[0-9A-Za-z_-]+$/.test(alive) &&
+    (parts.length === 1 || parts[1] !== '');
+  if (!valid)
+    throw new OptionsError(
+      'name',
+      `name: expected "a" or "a@host" with letters, digits, "_" and "-" before the "@", got ${show(given)}`,
+    );
+  const name = parts.length === 2 ? given : `${alive}@${env.host.hostname().split('.')[0]}`;
+  if (name.length > 255) throw new OptionsError('name', `name: at most 255 characters, got ${name.length}`);
+  return { name, longNames: isLongName(name) };
+}
+
+function resolveCookie(option: string, cookie: string): string {
+  // The value itself never enters a message.
+  if (typeof cookie !== 'string')
+    throw new OptionsError(option, `${option}: expected text, got ${typeof cookie}`);
+  if (cookie.length === 0 || cookie.length > 255)
+    throw new OptionsError(option, `${option}: expected 1 to 255 characters, got ${cookie.length}`);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of Latin-1 is allowed, as in an Erlang atom
+  if (!/^[\u0000-\u00ff]*$/.test(cookie))
+    throw new OptionsError(option, `${option}: expected Latin-1 characters only, as Erlang's cookies have`);
+  return cookie;
+}
+
+function resolveListen(given: NodeOptions['listen'], name: string): ResolvedOptions['listen'] {
+  if (given === false) return false;
+  const options = object('listen', given ?? {}, ['host', 'port']);
+  const nameHost = hostOf(name);
+  const host = options.host ?? (isIP(nameHost) !== 0 ? nameHost : undefined);
+  if (host !== undefined && typeof host !== 'string')
+    throw new OptionsError('listen.host', `listen.host: expected an address, got ${show(host)}`);
+  return { host, port: integer('listen.port', options.port ?? 0, 0, 65_535) };
+}
+
+function resolveEpmd(given: EpmdOptions | undefined, listen: ResolvedOptions['listen'], env: Env) {
+  const options = object('epmd', given ?? {}, ['mode', 'port', 'host']);
+  const fromEnv = env.host.variable('ERL_EPMD_PORT');
+  return {
+    mode: oneOf('epmd.mode', options.mode ?? DEFAULT_OPTIONS.epmd.mode, [
+      'auto',
+      'external',
+      'embedded',
+      'off',
+    ]),
+    port:
+      options.port !== undefined
+        ? integer('epmd.port', options.port, 1, 65_535)
+        : fromEnv !== undefined
+          ? integer('ERL_EPMD_PORT', Number(fromEnv), 1, 65_535)
+          : DEFAULT_OPTIONS.epmd.port,
+    host:
+      options.host ?? env.host.variable('ERL_EPMD_ADDRESS') ?? (listen === false ? '127.0.0.1' : listen.host),
+  };
+}
+
+function resolveTopologies(given: NodeOptions['discovery']): Readonly<Record<string, Strategy>> {
+  if (given === undefined) return {};
+  const topologies = isStrategy(given) ? { [given.kind]: given } : given;
+  if (typeof topologies !== 'object' || topologies === null)
+    throw new OptionsError(
+      'discovery',
+      `discovery: expected a strategy or topologies by name, got ${show(given)}`,
+    );
+  for (const [name, strategy] of Object.entries(topologies))
+    if (!isStrategy(strategy))
+      throw new OptionsError(
+        `discovery.${name}`,
+        `discovery.${name}: expected a strategy such as gossip() or hosts([...]), got ${show(strategy)}`,
+      );
+  return topologies as Readonly<Record<string, Strategy>>;
+}
+
+function isStrategy(value: unknown): value is Strategy {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Strategy).kind === 'string' &&
+    typeof (value as Strategy).start === 'function'
+  );
+}
+
+function resolveActors(given: NodeOptions['actors']): readonly Actor[] {
+  if (given === undefined) return [];
+  if (!Array.isArray(given))
+    throw new OptionsError('actors', `actors: expected an array of actors, got ${show(given)}`);
+  const names = new Set<string>();
+  for (const [index, actor] of given.entries()) {
+    if (typeof actor !== 'object' || actor === null || typeof actor.name !== 'string')
+      throw new OptionsError(`actors[${index}]`, `actors[${index}]: expected an actor(), got ${show(actor)}`);
+    if (names.has(actor.name))
+      throw new OptionsError(`actors[${index}]`, `actors[${index}]: two actors are named "${actor.name}"`);
+    names.add(actor.name);
+  }
+  return given as readonly Actor[];
+}
+
+function resolveLimits(given: Partial<Limits> | undefined): Limits {
+  const known = Object.keys(DEFAULT_LIMITS) as (keyof Limits)[];
+  const options = object('limits', given ?? {}, known);
+  const limits: { -readonly [K in keyof Limits]: number } = { ...DEFAULT_LIMITS };
+  for (const name of known) {
+    const value = options[name];
+    if (value !== undefined) limits[name] = integer(`limits.${name}`, value, 1, 2 ** 31 - 1);
+  }
+  return limits;
+}
+
+function object<T extends object>(option: string, value: T, known: readonly (keyof T & string)[]): T {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new OptionsError(option, `${option}: expected an object, got ${show(value)}`);
+  refuseUnknown(`${option}.`, value, known);
+  return value;
+}
+
+function refuseUnknown(prefix: string, value: object, known: readonly string[]): void {
+  if (typeof value !== 'object' || value === null)
+    throw new OptionsError('', `expected an object of options, got ${show(value)}`);
+  for (const key of Object.keys(value))
+    if (!known.includes(key))
+      throw new OptionsError(
+        `${prefix}${key}`,
+        `unknown option ${prefix}${key}; known are: ${known.join(', ')}`,
+      );
+}
+
+function integer(option: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new OptionsError(
+      option,
+      `${option}: expected a whole number from ${min} to ${max}, got ${show(value)}`,
+    );
+  return value;
+}
+
+function boolean(option: string, value: boolean): boolean {
+  if (typeof value !== 'boolean')
+    throw new OptionsError(option, `${option}: expected true or false, got ${show(value)}`);
+  return value;
+}
+
+function oneOf<const T extends string>(option: string, value: string, allowed: readonly T[]): T {
+  if (!allowed.includes(value as T))
+    throw new OptionsError(option, `${option}: expected one of ${allowed.join(', ')}, got ${show(value)}`);
+  return value as T;
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
