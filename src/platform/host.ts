@@ -1,0 +1,20 @@
+import { hostname, networkInterfaces } from 'node:os';
+import type { Host, NetworkInterface } from '../env/host.ts';
+import { accountCookie } from './cookie-file.ts';
+
+/** This machine and account. */
+export const host: Host = {
+  hostname: () => hostname().split('.', 1)[0] ?? '',
+  variable: (name) => process.env[name],
+  cookie: () => accountCookie((name) => process.env[name]),
+  interfaces: () =>
+    Object.entries(networkInterfaces()).flatMap(([name, addresses]): NetworkInterface[] =>
+      (addresses ?? []).map(({ address, family, netmask, internal }) => ({
+        name,
+        address,
+        family,
+        netmask,
+        internal,
+      })),
+    ),
+};

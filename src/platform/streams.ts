@@ -1,0 +1,202 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type {
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  Stream,
+  StreamHandlers,
+  Streams,
+} from '../env/streams.ts';
+import { ConnectionError } from '../errors.ts';
+
+/**
+ * How long an ended stream may stand without sending any of what is queued, or without the other side ending
+ * too, before it is destroyed. Weighed against a node's `stop()`, which must not hang on a peer that never reads.
+ */
+const END_GRACE_MS = 5_000;
+
+/** TCP. Small writes leave at once (Nagle's algorithm is off). */
+export const streams: Streams = { listen: listenTcp, connect: connectTcp };
+
+function listenTcp(options: ListenOptions, onStream: (stream: Stream) => void): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ noDelay: true }, (socket) => onStream(new TcpStream(socket)));
+    const refused = (cause: Error): void => {
+      const where = `${options.host ?? 'all interfaces'}, port ${options.port}`;
+      reject(new ConnectionError(`cannot listen on ${where}: ${reasonOf(cause)}`, { cause }));
+    };
+    server.once('error', refused);
+    // `exclusive`: a worker of node:cluster gets a port of its own instead of sharing one with its siblings.
+    server.listen(
+      { port: options.port, ...(options.host ? { host: options.host } : {}), exclusive: true },
+      () => {
+        server.off('error', refused);
+        // Failing to accept one connection (out of descriptors) must not take the node down; the peer tries again.
+        server.on('error', () => {});
+        resolve(new TcpListener(server));
+      },
+    );
+  });
+}
+
+class TcpListener implements Listener {
+  readonly host: string;
+  readonly port: number;
+  readonly #server: Server;
+
+  constructor(server: Server) {
+    const { address, port } = server.address() as AddressInfo;
+    this.host = address;
+    this.port = port;
+    this.#server = server;
+  }
+
+  /** The callback of `server.close()` would wait for accepted streams too; the port itself is free at once. */
+  close(): Promise<void> {
+    if (this.#server.listening) this.#server.close();
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function connectTcp(options: ConnectOptions): Promise<Stream> {
+  const { host, port, timeoutMs, signal } = options;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const socket = connect({ host, port, noDelay: true });
+    let timer: NodeJS.Timeout | undefined;
+
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', aborted);
+      socket.off('error', failed);
+      socket.off('connect', connected);
+    };
+    const giveUp = (error: unknown): void => {
+      settle();
+      // The attempt may still fail after it was given up.
+      socket.on('error', () => {});
+      socket.destroy();
+      reject(error);
+    };
+    const failed = (cause: Error): void =>
+      giveUp(new ConnectionError(`cannot connect to ${host}, port ${port}: ${reasonOf(cause)}`, { cause }));
+    const aborted = (): void => giveUp(signal?.reason);
+    const connected = (): void => {
+      // Connecting to a free port of the ephemeral range can, rarely, meet itself (simultaneous open).
+      if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
+        const cause = Object.assign(new Error('connected to itself'), { code: 'ECONNREFUSED' });
+        failed(cause);
+        return;
+      }
+      settle();
+      resolve(new TcpStream(socket));
+    };
+
+    socket.on('error', failed);
+    socket.on('connect', connected);
+    signal?.addEventListener('abort', aborted, { once: true });
+    if (timeoutMs !== undefined) {
+      timer = setTimeout(() => {
+        const cause = Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' });
+        giveUp(
+          new ConnectionError(`cannot connect to ${host}, port ${port}: no answer within ${timeoutMs} ms`, {
+            cause,
+          }),
+        );
+      }, timeoutMs);
+    }
+  });
+}
+
+class TcpStream implements Stream {
+  readonly remoteHost: string;
+  readonly remotePort: number;
+  readonly localHost: string;
+  readonly localPort: number;
+  readonly #socket: Socket;
+  #handlers: StreamHandlers | undefined;
+  #error: Error | undefined;
+  #closed = false;
+  #ended = false;
+  #grace: NodeJS.Timeout | undefined;
+
+  constructor(socket: Socket) {
+    // The addresses are gone once the socket is closed, so they are read now.
+    this.remoteHost = plainAddress(socket.remoteAddress);
+    this.remotePort = socket.remotePort ?? 0;
+    this.localHost = plainAddress(socket.localAddress);
+    this.localPort = socket.localPort ?? 0;
+    this.#socket = socket;
+    socket.on('error', (cause) => {
+      const peer = `${this.remoteHost}, port ${this.remotePort}`;
+      this.#error = new ConnectionError(`the connection with ${peer} broke: ${reasonOf(cause)}`, { cause });
+    });
+    // The other side finished; the platform now ends ours, which waits for what is queued.
+    socket.on('end', () => this.#armGrace());
+    socket.on('close', () => {
+      this.#closed = true;
+      clearTimeout(this.#grace);
+      this.#handlers?.closed(this.#error);
+    });
+  }
+
+  start(handlers: StreamHandlers): void {
+    this.#handlers = handlers;
+    if (this.#closed) {
+      // Broke between the connection and now.
+      queueMicrotask(() => handlers.closed(this.#error));
+      return;
+    }
+    this.#socket.on('data', (chunk: Buffer) => handlers.data(chunk));
+    if (handlers.drain) this.#socket.on('drain', () => handlers.drain?.());
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (!this.#socket.writable) return false;
+    return this.#socket.write(bytes);
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    if (this.#ended || this.#closed) return;
+    this.#ended = true;
+    this.#socket.end();
+    this.#armGrace();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Destroys the socket when nothing moves any more; a slow reader that does read gets everything. */
+  #armGrace(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#grace);
+    const queuedBytes = this.bufferedBytes;
+    this.#grace = setTimeout(() => {
+      if (this.bufferedBytes < queuedBytes) this.#armGrace();
+      else this.#socket.destroy();
+    }, END_GRACE_MS);
+  }
+}
+
+/** IPv4 peers of a listener on all interfaces come as `::ffff:10.0.0.1`; everybody else expects `10.0.0.1`. */
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return '';
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+function reasonOf(cause: Error): string {
+  return (cause as NodeJS.ErrnoException).code ?? cause.message;
+}
