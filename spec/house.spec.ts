@@ -237,8 +237,10 @@ function resolve(from: string, specifier: string): string {
 /** What `import`, `export … from`, `import()` and `import type` name. */
 function specifiers(code: string): readonly string[] {
   const found: string[] = [];
-  for (const match of code.matchAll(/\b(?:from|import)\s*\(?\s*(['"])([^'"\n]+)\1/g))
+  for (const match of code.matchAll(/^\s*(?:import|export)\b[^'"`;()=]*\bfrom\s*(['"])([^'"\n]+)\1/gm)) {
     found.push(match[2] as string);
+  }
+  for (const match of code.matchAll(/\bimport\s*\(?\s*(['"])([^'"\n]+)\1/g)) found.push(match[2] as string);
   return found;
 }
 
