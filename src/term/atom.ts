@@ -1,4 +1,9 @@
+import { EncodeError } from '../errors.ts';
+import { INSPECT, PRINT, printAtom } from './print.ts';
 import { WeakTable } from './weak-table.ts';
+
+/** Longest atom, in characters (code points): Erlang's limit. */
+export const MAX_ATOM_CHARACTERS = 255;
 
 /** An Erlang atom. Interned: two atoms with the same name are the same object, so compare with `===`. */
 export class Atom {
@@ -14,6 +19,14 @@ export class Atom {
   toString(): string {
     return this.name;
   }
+
+  [PRINT](): string {
+    return printAtom(this.name);
+  }
+
+  [INSPECT](): string {
+    return printAtom(this.name);
+  }
 }
 
 const table = new WeakTable<string, Atom>();
@@ -23,11 +36,24 @@ const table = new WeakTable<string, Atom>();
  *
  * Interned weakly: an atom that nobody holds is forgotten, so that names made up by strangers cost no memory
  * (the BEAM's atom table never shrinks; ours may).
+ *
+ * The atoms `true`, `false`, `nil` and `undefined` have JavaScript values of their own: encoding `atom('true')`
+ * writes the same term as `true`, and decoding gives `true`.
  * @throws EncodeError when the name is too long or not well-formed Unicode
  */
 export function atom(name: string): Atom {
   const known = table.get(name);
   if (known !== undefined) return known;
+  if (typeof name !== 'string')
+    throw new EncodeError(`an atom's name is a string, not ${typeof name}`, 'name');
+  if (!name.isWellFormed())
+    throw new EncodeError('an atom with half of a surrogate pair has no UTF-8', 'name');
+  // A code point is one or two units, so short names need no count.
+  if (name.length > MAX_ATOM_CHARACTERS && [...name].length > MAX_ATOM_CHARACTERS)
+    throw new EncodeError(
+      `an atom has at most ${MAX_ATOM_CHARACTERS} characters, this one has ${[...name].length}`,
+      'name',
+    );
   const made = new Atom(name);
   table.set(name, made);
   return made;

@@ -1,3 +1,4 @@
+import { INSPECT, PRINT } from './print.ts';
 import { WeakTable } from './weak-table.ts';
 
 /**
@@ -28,6 +29,14 @@ export class Pid<T = unknown> {
     this.id = id;
     this.serial = serial;
     this.creation = creation;
+  }
+
+  [PRINT](): string {
+    return `#Pid<${this.node}.${this.id}.${this.serial}>`;
+  }
+
+  [INSPECT](): string {
+    return this[PRINT]();
   }
 }
 
@@ -76,6 +85,14 @@ export class Ref {
     this.#key ??= `${this.words.join('.')}.${this.creation}.${this.node}`;
     return this.#key;
   }
+
+  [PRINT](): string {
+    return `#Ref<${this.node}.${this.words.toReversed().join('.')}>`;
+  }
+
+  [INSPECT](): string {
+    return this[PRINT]();
+  }
 }
 
 /** An Erlang port, kept and sent back unchanged. */
@@ -89,5 +106,13 @@ export class Port {
     this.node = node;
     this.id = id;
     this.creation = creation;
+  }
+
+  [PRINT](): string {
+    return `#Port<${this.node}.${this.id}>`;
+  }
+
+  [INSPECT](): string {
+    return this[PRINT]();
   }
 }

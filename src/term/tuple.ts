@@ -1,3 +1,5 @@
+import { INSPECT, inspectTerm, PRINT, printAll } from './print.ts';
+
 /** An Erlang tuple: iterable, so it destructures; `.length`, `.at(0)`. */
 export class Tuple<T extends readonly unknown[] = readonly unknown[]> implements Iterable<T[number]> {
   readonly elements: T;
@@ -17,6 +19,14 @@ export class Tuple<T extends readonly unknown[] = readonly unknown[]> implements
 
   [Symbol.iterator](): Iterator<T[number]> {
     return this.elements[Symbol.iterator]();
+  }
+
+  [PRINT](print: (value: unknown) => string): string {
+    return `{${printAll(this.elements, print)}}`;
+  }
+
+  [INSPECT](): string {
+    return inspectTerm(this);
   }
 }
 

@@ -1,0 +1,128 @@
+import { EncodeError } from '../../errors.ts';
+import { AtomMap } from '../atom-map.ts';
+import { ImproperList } from '../list.ts';
+import { PRINT } from '../print.ts';
+import { Tuple } from '../tuple.ts';
+import { MAX_TERM_DEPTH } from './tags.ts';
+
+/**
+ * Why a value has no term, and where in it. The encoder keeps neither path nor ancestors; this walks the value
+ * again, in the same order, after it has failed. Undefined when nothing wrong is found (a getter changed its mind).
+ */
+export function explain(value: unknown): EncodeError | undefined {
+  return walk(value, 'value', []);
+}
+
+type Ancestors = (readonly [object, string])[];
+
+function walk(value: unknown, path: string, ancestors: Ancestors): EncodeError | undefined {
+  switch (typeof value) {
+    case 'function':
+      return new EncodeError(
+        `a function cannot be sent; send a pid, or an ExternalFun for a function of an Erlang module`,
+        path,
+      );
+    case 'symbol':
+      return new EncodeError('a symbol cannot be sent; send an atom', path);
+    case 'number':
+      return Number.isFinite(value)
+        ? undefined
+        : new EncodeError(`${value} is not an Erlang float; send an atom or null instead`, path);
+    case 'string':
+      return value.isWellFormed()
+        ? undefined
+        : new EncodeError(
+            'a string with half of a surrogate pair has no UTF-8; send toWellFormed() of it',
+            path,
+          );
+    case 'object':
+      return value === null ? undefined : walkObject(value, path, ancestors);
+    default:
+      return undefined;
+  }
+}
+
+function walkObject(value: object, path: string, ancestors: Ancestors): EncodeError | undefined {
+  const seen = ancestors.find(([ancestor]) => ancestor === value);
+  if (seen !== undefined)
+    return new EncodeError(`a term cannot contain itself: this is ${seen[1]} again`, path);
+  if (ancestors.length >= MAX_TERM_DEPTH)
+    return new EncodeError(`nested more than ${MAX_TERM_DEPTH} deep`, shorten(path));
+  ancestors.push([value, path]);
+  const found = walkInside(value, path, ancestors);
+  ancestors.pop();
+  return found;
+}
+
+function walkInside(value: object, path: string, ancestors: Ancestors): EncodeError | undefined {
+  if (Array.isArray(value)) return walkElements(value, path, ancestors);
+  if (value instanceof Tuple) return walkElements(value.elements, path, ancestors);
+  if (value instanceof ImproperList)
+    return walkElements(value.elements, path, ancestors) ?? walk(value.tail, `${path}.tail`, ancestors);
+  if (value instanceof Map) {
+    let index = 0;
+    for (const [key, inner] of value) {
+      const label = typeof key === 'string' || typeof key === 'number' ? JSON.stringify(key) : `key ${index}`;
+      const found =
+        walk(key, `${path}.key(${index})`, ancestors) ?? walk(inner, `${path}.get(${label})`, ancestors);
+      if (found !== undefined) return found;
+      index++;
+    }
+    return undefined;
+  }
+  const proto = Object.getPrototypeOf(value);
+  if (value instanceof AtomMap || proto === null || Object.getPrototypeOf(proto) === null) {
+    for (const key of Object.keys(value)) {
+      const at = /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
+      const found =
+        (key.isWellFormed()
+          ? undefined
+          : new EncodeError('a key with half of a surrogate pair has no UTF-8', at)) ??
+        (value instanceof AtomMap && [...key].length > 255
+          ? new EncodeError('an atom has at most 255 characters', at)
+          : undefined) ??
+        walk((value as Record<string, unknown>)[key], at, ancestors);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  const advice = adviseOn(value);
+  return advice === undefined ? undefined : new EncodeError(advice, path);
+}
+
+function walkElements(
+  elements: readonly unknown[],
+  path: string,
+  ancestors: Ancestors,
+): EncodeError | undefined {
+  for (let i = 0; i < elements.length; i++) {
+    const at = `${path}[${i}]`;
+    if (!(i in elements))
+      return new EncodeError('an array with holes cannot be sent; fill them with null', at);
+    const found = walk(elements[i], at, ancestors);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** What to send instead of an instance that has no term; undefined for the classes that have one. */
+function adviseOn(value: object): string | undefined {
+  if (PRINT in value || value instanceof Uint8Array) return undefined;
+  if (value instanceof Date) return 'a Date has no Erlang term; send getTime() or toISOString() of it';
+  if (value instanceof Set) return 'a Set has no Erlang term; send the array [...set]';
+  if (value instanceof Error) return 'an Error has no Erlang term; send its message, or a tuple';
+  if (value instanceof RegExp) return 'a RegExp has no Erlang term; send its source';
+  if (value instanceof Promise) return 'a Promise cannot be sent; await it first';
+  if (value instanceof ArrayBuffer) return 'an ArrayBuffer has no Erlang term; send new Uint8Array(buffer)';
+  if (ArrayBuffer.isView(value))
+    return `a ${value.constructor.name} has no Erlang term; send Array.from() of it, or its bytes as a Uint8Array`;
+  if (value instanceof Number || value instanceof String || value instanceof Boolean)
+    return `a boxed ${value.constructor.name} has no Erlang term; send valueOf() of it`;
+  const name = value.constructor?.name || 'a nameless class';
+  return `an instance of ${name} has no Erlang term; send a plain object, for instance { ...it }`;
+}
+
+/** A path thousands of steps long helps nobody: its beginning and its end do. */
+function shorten(path: string): string {
+  return path.length <= 200 ? path : `${path.slice(0, 100)}…${path.slice(-80)}`;
+}
