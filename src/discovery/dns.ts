@@ -1,0 +1,69 @@
+import { OptionsError } from '../errors.ts';
+import { isNodeName } from '../gossip/index.ts';
+import { checkInterval } from './hosts.ts';
+import type { Strategy, StrategyContext } from './strategy.ts';
+
+export interface DnsOptions {
+  /** Name to look up: of a Kubernetes headless service, for instance. */
+  readonly query: string;
+  /** The part of the node names before the `@`. */
+  readonly basename: string;
+  /** `addresses`: A and AAAA records, nodes are `basename@address`; `services`: SRV records, `basename@target`. @default "addresses" */
+  readonly records?: 'addresses' | 'services';
+  /** Pause between two look-ups, in ms. @default 5000 */
+  readonly interval?: number;
+}
+
+const KNOWN = ['query', 'basename', 'records', 'interval'];
+
+/**
+ * Polls DNS and takes each record for a node. A look-up that fails is counted (`dns.failed`) and made again after
+ * the interval: while a service has no ready pod, its name does not exist.
+ *
+ * @throws OptionsError naming the option, its value and what would do
+ */
+export function dns(options: DnsOptions): Strategy {
+  for (const key of Object.keys(options))
+    if (!KNOWN.includes(key))
+      throw new OptionsError(`dns.${key}`, `dns() has no option "${key}"; it knows ${KNOWN.join(', ')}`);
+  const { query, basename, records = 'addresses' } = options;
+  if (typeof query !== 'string' || query === '')
+    throw new OptionsError('dns.query', `dns query ${JSON.stringify(query)}: a DNS name would do`);
+  if (typeof basename !== 'string' || !isNodeName(`${basename}@host`))
+    throw new OptionsError(
+      'dns.basename',
+      `dns basename ${JSON.stringify(basename)}: the part of the node names before the @ would do, like "app"`,
+    );
+  if (records !== 'addresses' && records !== 'services')
+    throw new OptionsError(
+      'dns.records',
+      `dns records ${JSON.stringify(records)}: "addresses" or "services" would do`,
+    );
+  const intervalMs = checkInterval('dns', options.interval);
+
+  const look = async (context: StrategyContext): Promise<void> => {
+    const { env, telemetry, logger, found } = context;
+    try {
+      const answers =
+        records === 'services'
+          ? (await env.resolver.services(query)).map(({ host }) => host.replace(/\.$/, ''))
+          : await env.resolver.addresses(query);
+      for (const host of new Set(answers)) found(`${basename}@${host}`);
+    } catch (error) {
+      telemetry.count('dns.failed');
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.oncePerMinute('discovery', `dns.${context.topology}`, `dns: no answer for ${query}: ${reason}`);
+    }
+    // The next look waits for this answer, so that a slow server never has two questions of ours.
+    env.clock.setTimeout(() => void look(context), intervalMs);
+  };
+
+  return {
+    kind: 'dns',
+    start(context) {
+      void look(context);
+      // The timer ends with the context.
+      return { stop() {} };
+    },
+  };
+}

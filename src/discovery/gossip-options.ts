@@ -1,0 +1,200 @@
+import type { NetworkInterface } from '../env/index.ts';
+import { OptionsError } from '../errors.ts';
+import {
+  anyAddress,
+  type Family,
+  familyOf,
+  findInterface,
+  isAny,
+  isGroup,
+  listInterfaces,
+} from './address.ts';
+
+/** Options of `gossip()`: those of libcluster's strategy, under TypeScript names. */
+export interface GossipOptions {
+  /** UDP port, the same on all nodes. @default 45892 */
+  readonly port?: number;
+  /**
+   * Address to bind. On Linux a socket bound to one address hears no multicast: to choose an interface, use
+   * `multicastIf`. @default "0.0.0.0"
+   */
+  readonly ifAddr?: string;
+  /**
+   * Group or groups to join and to send to; with `broadcastOnly`, broadcast addresses to send to.
+   * @default both of libcluster's: "230.1.1.251" (to 3.2) and "233.252.1.32" (since 3.3); with `broadcastOnly`
+   *   "255.255.255.255"
+   */
+  readonly multicastAddr?: string | readonly string[];
+  /** Address or name of the local interface that carries the multicast. @default the system's choice */
+  readonly multicastIf?: string;
+  /** Hops a datagram may make, 0 to 255; 1 stays on the local network. @default 1 */
+  readonly multicastTtl?: number;
+  /** Broadcast instead of multicast. @default false */
+  readonly broadcastOnly?: boolean;
+  /** Encrypts the datagrams; the same on all nodes. A text counts as UTF-8. @default none */
+  readonly secret?: string | Uint8Array;
+}
+
+/** Defaults of `gossip()`. */
+export const GOSSIP_DEFAULTS = {
+  port: 45_892,
+  ifAddr: '0.0.0.0',
+  multicastAddr: ['230.1.1.251', '233.252.1.32'],
+  broadcastAddr: ['255.255.255.255'],
+  multicastTtl: 1,
+  broadcastOnly: false,
+} as const;
+
+/** What is opened, joined and sent to: one socket for each family of the addresses. */
+export interface GossipPlan {
+  readonly port: number;
+  readonly ttl: number;
+  readonly broadcast: boolean;
+  readonly sockets: readonly SocketPlan[];
+}
+
+export interface SocketPlan {
+  readonly family: Family;
+  readonly host: string;
+  /** Interface for multicast in the form that the platform wants; absent: the system's choice. */
+  readonly interfaceAddress: string | undefined;
+  readonly targets: readonly string[];
+}
+
+const KNOWN = [
+  'port',
+  'ifAddr',
+  'multicastAddr',
+  'multicastIf',
+  'multicastTtl',
+  'broadcastOnly',
+  'secret',
+] as const;
+
+const isWhole = (value: unknown, min: number, max: number): boolean =>
+  Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+
+const shown = (value: unknown): string => (typeof value === 'string' ? `"${value}"` : String(value));
+
+/** Checks all that can be checked without the machine. @throws OptionsError */
+export function checkGossipOptions(options: GossipOptions): void {
+  for (const key of Object.keys(options))
+    if (!(KNOWN as readonly string[]).includes(key))
+      throw new OptionsError(
+        `gossip.${key}`,
+        `gossip() has no option "${key}"; it knows ${KNOWN.join(', ')}`,
+      );
+  const { port, ifAddr, multicastIf, multicastTtl, broadcastOnly, secret } = options;
+  if (port !== undefined && !isWhole(port, 1, 65_535))
+    throw new OptionsError(
+      'gossip.port',
+      `gossip port ${shown(port)}: a whole number from 1 to 65535 would do`,
+    );
+  if (multicastTtl !== undefined && !isWhole(multicastTtl, 0, 255))
+    throw new OptionsError(
+      'gossip.multicastTtl',
+      `gossip multicastTtl ${shown(multicastTtl)}: a whole number from 0 to 255 would do (1: the local network)`,
+    );
+  if (broadcastOnly !== undefined && typeof broadcastOnly !== 'boolean')
+    throw new OptionsError(
+      'gossip.broadcastOnly',
+      `gossip broadcastOnly ${shown(broadcastOnly)}: true or false would do`,
+    );
+  if (ifAddr !== undefined && (typeof ifAddr !== 'string' || familyOf(ifAddr) === undefined))
+    throw new OptionsError(
+      'gossip.ifAddr',
+      `gossip ifAddr ${shown(ifAddr)}: an IP address of this machine would do, or "0.0.0.0" for all`,
+    );
+  if (multicastIf !== undefined && (typeof multicastIf !== 'string' || multicastIf === ''))
+    throw new OptionsError(
+      'gossip.multicastIf',
+      `gossip multicastIf ${shown(multicastIf)}: the address or the name of a local interface would do`,
+    );
+  // The value of a secret is never shown.
+  if (secret !== undefined && typeof secret !== 'string' && !(secret instanceof Uint8Array))
+    throw new OptionsError('gossip.secret', 'gossip secret: a string or bytes would do');
+  const targets = targetsOf(options);
+  if (targets.length === 0)
+    throw new OptionsError(
+      'gossip.multicastAddr',
+      'gossip multicastAddr is an empty list: at least one address is needed',
+    );
+  for (const target of targets) checkTarget(target, options.broadcastOnly ?? GOSSIP_DEFAULTS.broadcastOnly);
+}
+
+function targetsOf(options: GossipOptions): readonly string[] {
+  const { multicastAddr, broadcastOnly } = options;
+  if (multicastAddr === undefined)
+    return broadcastOnly ? GOSSIP_DEFAULTS.broadcastAddr : GOSSIP_DEFAULTS.multicastAddr;
+  return [...new Set(typeof multicastAddr === 'string' ? [multicastAddr] : multicastAddr)];
+}
+
+function checkTarget(target: unknown, broadcastOnly: boolean): void {
+  const family = typeof target === 'string' ? familyOf(target) : undefined;
+  const refuse = (wanted: string): never => {
+    throw new OptionsError('gossip.multicastAddr', `gossip multicastAddr ${shown(target)}: ${wanted}`);
+  };
+  if (family === undefined) refuse('an IP address would do, or a list of them');
+  const group = isGroup(target as string);
+  if (broadcastOnly && (group || family === 'IPv6'))
+    refuse('with broadcastOnly, "255.255.255.255" or the broadcast address of a subnet would do');
+  if (!broadcastOnly && !group)
+    refuse(
+      'a multicast group would do (224.0.0.0 to 239.255.255.255, or ff02::…); for a broadcast address set broadcastOnly',
+    );
+}
+
+/**
+ * The options on this machine.
+ * @throws OptionsError when an address or interface that they name is not here
+ */
+export function planGossip(options: GossipOptions, interfaces: readonly NetworkInterface[]): GossipPlan {
+  const { ifAddr = GOSSIP_DEFAULTS.ifAddr, multicastIf } = options;
+  if (!isAny(ifAddr) && findInterface(interfaces, ifAddr) === undefined)
+    throw new OptionsError(
+      'gossip.ifAddr',
+      `gossip ifAddr "${ifAddr}" is no address of this machine; "0.0.0.0" would do, or one of these: ${listInterfaces(interfaces)}`,
+    );
+  const chosen = multicastIf === undefined ? undefined : findInterface(interfaces, multicastIf);
+  if (multicastIf !== undefined && chosen === undefined)
+    throw new OptionsError(
+      'gossip.multicastIf',
+      `gossip multicastIf "${multicastIf}" is no interface of this machine; leave it out, or choose: ${listInterfaces(interfaces)}`,
+    );
+  const targets = targetsOf(options);
+  const sockets = (['IPv4', 'IPv6'] as const)
+    .map((family) => ({ family, targets: targets.filter((target) => familyOf(target) === family) }))
+    .filter((plan) => plan.targets.length > 0)
+    .map(
+      ({ family, targets }): SocketPlan => ({
+        family,
+        targets,
+        host: familyOf(ifAddr) === family ? ifAddr : anyAddress(family),
+        interfaceAddress:
+          chosen === undefined ? undefined : interfaceFor(family, chosen, multicastIf!, interfaces),
+      }),
+    );
+  return {
+    port: options.port ?? GOSSIP_DEFAULTS.port,
+    ttl: options.multicastTtl ?? GOSSIP_DEFAULTS.multicastTtl,
+    broadcast: options.broadcastOnly ?? GOSSIP_DEFAULTS.broadcastOnly,
+    sockets,
+  };
+}
+
+/** IPv4 names an interface by one of its addresses, IPv6 by its zone. */
+function interfaceFor(
+  family: Family,
+  chosen: NetworkInterface,
+  asked: string,
+  interfaces: readonly NetworkInterface[],
+): string {
+  if (family === 'IPv6') return `::%${chosen.name}`;
+  if (familyOf(asked) === 'IPv4') return asked;
+  const own = interfaces.find((one) => one.name === chosen.name && one.family === 'IPv4');
+  if (own !== undefined) return own.address;
+  throw new OptionsError(
+    'gossip.multicastIf',
+    `gossip multicastIf "${asked}" has no IPv4 address, which an IPv4 group needs; choose: ${listInterfaces(interfaces)}`,
+  );
+}

@@ -1,0 +1,103 @@
+/**
+ * libcluster's gossip datagram: what it looks like, and what is made of one that a stranger sent.
+ *
+ * This room knows bytes and decisions of the gossip, no socket, no clock and no connection. The exchange in words: a
+ * node says its own name, again and again, to a group; whoever hears a name that is not connected asks to connect to
+ * it. There is no answer and no farewell; a node that falls silent is not lost, only its connection says so.
+ * Anybody on the network can send here, so nothing on this path throws and nothing is kept per name.
+ *
+ * Plain form (libcluster 3.1.1 to 3.5.0):
+ *
+ *     11 bytes  "heartbeat::"
+ *     rest      external term (131 ...): a map with the atom key `node` and the sender's name as an atom
+ *
+ * @see libcluster, Cluster.Strategy.Gossip
+ */
+import { DecodeError } from '../errors.ts';
+import { Atom, AtomMap, atom, atoms, decodeTerm, encodeTerm } from '../term/index.ts';
+import { isNodeName } from './node-name.ts';
+
+/** Longest datagram that is looked at: one Ethernet frame. libcluster's are 40 to 300 bytes. */
+export const MAX_DATAGRAM_BYTES = 1_500;
+
+const PRELUDE = Buffer.from('heartbeat::', 'latin1');
+
+/**
+ * Why a datagram was ignored:
+ *
+ * - `oversized`: longer than `MAX_DATAGRAM_BYTES`
+ * - `foreign`: no heartbeat at all, or an encrypted one where no secret is set
+ * - `undecryptable`: encrypted with another secret, damaged, or no datagram of ours
+ * - `unencrypted`: a plain heartbeat where a secret is set
+ * - `malformed`: a heartbeat whose term cannot be read
+ * - `nameless`: a term without an atom under `node`
+ * - `name`: an atom that is no node name
+ */
+export type IgnoredCause =
+  | 'oversized'
+  | 'foreign'
+  | 'undecryptable'
+  | 'unencrypted'
+  | 'malformed'
+  | 'nameless'
+  | 'name';
+
+/** What one datagram said: a node's name, or nothing of use. */
+export type Heard = { readonly node: string } | { readonly ignored: IgnoredCause };
+
+/**
+ * One form of the datagram. A format is stateless and shared by all that is sent and heard in one topology.
+ */
+export interface GossipFormat {
+  /** Unpredictable bytes that `encode` wants anew for each datagram. */
+  readonly entropyBytes: number;
+  encode(nodeName: string, entropy: Uint8Array): Uint8Array;
+  /** Never throws. */
+  decode(datagram: Uint8Array): Heard;
+}
+
+/** The plain form. */
+export const plainFormat: GossipFormat = {
+  entropyBytes: 0,
+  encode: (nodeName) => encodeHeartbeat(nodeName),
+  decode(datagram) {
+    if (datagram.length > MAX_DATAGRAM_BYTES) return { ignored: 'oversized' };
+    return hasPrelude(datagram) ? decodeHeartbeat(datagram) : { ignored: 'foreign' };
+  },
+};
+
+export function hasPrelude(bytes: Uint8Array): boolean {
+  return bytes.length >= PRELUDE.length && PRELUDE.equals(bytes.subarray(0, PRELUDE.length));
+}
+
+/** @throws EncodeError when the name is longer than an atom may be */
+export function encodeHeartbeat(nodeName: string): Uint8Array {
+  return Buffer.concat([PRELUDE, encodeTerm(atoms({ node: atom(nodeName) }))]);
+}
+
+/**
+ * Reads the plain form, as leniently as the BEAM does: any atom tag, more keys beside `node`, a compressed term,
+ * bytes after the term.
+ *
+ * @param bytes - begin with the prelude
+ */
+export function decodeHeartbeat(bytes: Uint8Array): Heard {
+  let term: unknown;
+  try {
+    term = decodeTerm(bytes.subarray(PRELUDE.length), { maxInflatedBytes: MAX_DATAGRAM_BYTES });
+  } catch (error) {
+    if (error instanceof DecodeError) return { ignored: 'malformed' };
+    throw error;
+  }
+  const node = nodeOf(term);
+  if (!(node instanceof Atom)) return { ignored: 'nameless' };
+  return isNodeName(node.name) ? { node: node.name } : { ignored: 'name' };
+}
+
+/** Maps with atom keys decode to an `AtomMap`, maps with keys of several kinds to a `Map`. */
+function nodeOf(term: unknown): unknown {
+  if (term instanceof AtomMap)
+    return Object.hasOwn(term, 'node') ? (term as { node?: unknown }).node : undefined;
+  if (term instanceof Map) return term.get(atom('node'));
+  return undefined;
+}

@@ -1,0 +1,62 @@
+/**
+ * libcluster's datagram with a `secret`.
+ *
+ *     16 bytes  initialisation vector, random
+ *     rest      AES-256-CBC of the plain form, PKCS#7 padding (1 to 16 bytes)
+ *
+ * The key is SHA-256 of the secret's bytes, without salt; the empty secret is a secret too. The cipher hides the
+ * names and keeps strangers out by accident rather than by proof: it does not authenticate, and a recorded datagram
+ * can be sent again.
+ */
+import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import {
+  decodeHeartbeat,
+  encodeHeartbeat,
+  type GossipFormat,
+  type Heard,
+  hasPrelude,
+  MAX_DATAGRAM_BYTES,
+} from './datagram.ts';
+
+const CIPHER = 'aes-256-cbc';
+const IV_BYTES = 16;
+const BLOCK_BYTES = 16;
+
+/** @param secret - a text counts as UTF-8 */
+export function encryptedFormat(secret: string | Uint8Array): GossipFormat {
+  const key = createHash('sha256').update(secret).digest();
+  return {
+    entropyBytes: IV_BYTES,
+    encode(nodeName, iv) {
+      const cipher = createCipheriv(CIPHER, key, iv);
+      return Buffer.concat([iv, cipher.update(encodeHeartbeat(nodeName)), cipher.final()]);
+    },
+    decode: (datagram) => decodeEncrypted(datagram, key),
+  };
+}
+
+function decodeEncrypted(datagram: Uint8Array, key: Uint8Array): Heard {
+  if (datagram.length > MAX_DATAGRAM_BYTES) return { ignored: 'oversized' };
+  // Before decrypting: sixteen random bytes hardly ever begin like this, a neighbour without a secret always does.
+  if (hasPrelude(datagram)) return { ignored: 'unencrypted' };
+  // libcluster drops an incomplete block at the end; what is left must then be right by itself.
+  const cipherBytes = datagram.length - IV_BYTES - ((datagram.length - IV_BYTES) % BLOCK_BYTES);
+  if (cipherBytes < BLOCK_BYTES) return { ignored: 'undecryptable' };
+  const decipher = createDecipheriv(CIPHER, key, datagram.subarray(0, IV_BYTES)).setAutoPadding(false);
+  const padded = Buffer.concat([
+    decipher.update(datagram.subarray(IV_BYTES, IV_BYTES + cipherBytes)),
+    decipher.final(),
+  ]);
+  const plain = unpad(padded);
+  if (plain === undefined || !hasPrelude(plain)) return { ignored: 'undecryptable' };
+  return decodeHeartbeat(plain);
+}
+
+/** PKCS#7, where a last byte of 0 counts as "no padding": libcluster takes that, so it is taken here. */
+function unpad(padded: Buffer): Buffer | undefined {
+  const count = padded[padded.length - 1]!;
+  if (count > BLOCK_BYTES) return undefined;
+  const plainBytes = padded.length - count;
+  for (let at = plainBytes; at < padded.length; at++) if (padded[at] !== count) return undefined;
+  return padded.subarray(0, plainBytes);
+}

@@ -1,0 +1,134 @@
+/**
+ * The discovery machine: when the gossip socket is opened, when heartbeats are sent, and what is concluded when
+ * none of our own comes back. It decides and does nothing itself: the driver in `discovery/` provides the actions
+ * and the random delays. Heartbeats of others do not pass through here; there may be hundreds a second.
+ */
+import { assign, setup } from 'xstate';
+
+/** The first heartbeats, in ms after the socket was opened: a new node should not wait to be noticed. */
+export const BURST_AT_MS: readonly number[] = [0, 100, 300, 700, 1_500];
+/** Each later pause is drawn anew between these two, as libcluster does. */
+export const MIN_HEARTBEAT_PAUSE_MS = 1;
+export const MAX_HEARTBEAT_PAUSE_MS = 5_000;
+/** How long our own datagrams may take to come back through the group before it counts as deaf. */
+export const LOOP_PROOF_MS = 2_000;
+/** Pauses between attempts to open the socket: doubling from the first to the longest. */
+export const FIRST_REOPEN_PAUSE_MS = 250;
+export const LONGEST_REOPEN_PAUSE_MS = 10_000;
+
+export interface GossipMachineContext {
+  /** Heartbeats of the burst sent since the socket was opened. */
+  readonly burstSent: number;
+  /** Failures to open the socket, or to keep it, since it last worked. */
+  readonly failures: number;
+}
+
+export type GossipMachineEvent =
+  /** The socket is bound and has joined its groups. */
+  | { readonly type: 'opened' }
+  /** It could not be opened, or broke. It is closed already. */
+  | { readonly type: 'failed' }
+  /** One of our own datagrams came back. */
+  | { readonly type: 'heard_own' }
+  /** The machine's interfaces or their addresses are not what they were when the socket was opened. */
+  | { readonly type: 'network_changed' }
+  | { readonly type: 'stop' };
+
+export const reopenPauseMs = (failures: number): number =>
+  Math.min(FIRST_REOPEN_PAUSE_MS * 2 ** Math.max(0, failures - 1), LONGEST_REOPEN_PAUSE_MS);
+
+export const gossipMachine = setup({
+  types: {
+    context: {} as GossipMachineContext,
+    events: {} as GossipMachineEvent,
+  },
+  actions: {
+    /** Driver: open, then send `opened` or `failed`. */
+    openSocket: () => {},
+    /** Driver: close whatever is open or being opened. */
+    closeSocket: () => {},
+    /** Driver: one datagram to each group. */
+    sendHeartbeat: () => {},
+    /** Driver: say which groups and interface are deaf and what to try. */
+    reportDeaf: () => {},
+    /** Driver: say that the groups are heard after all. */
+    reportHearing: () => {},
+    beginBurst: assign({ burstSent: 0 }),
+    countBurst: assign({ burstSent: ({ context }) => context.burstSent + 1 }),
+    countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
+    /** Only after the whole burst: a socket that opens and breaks at once keeps its growing pauses. */
+    forgetFailures: assign({ failures: 0 }),
+  },
+  guards: {
+    burstIsOver: ({ context }) => context.burstSent >= BURST_AT_MS.length,
+  },
+  delays: {
+    // After the last of the burst there is no gap: `always` has left the state before this counts.
+    burstGap: ({ context }) =>
+      (BURST_AT_MS[context.burstSent] ?? 0) - (BURST_AT_MS[context.burstSent - 1] ?? 0),
+    /** Driver: a uniform draw. */
+    heartbeatPause: MAX_HEARTBEAT_PAUSE_MS,
+    /** Driver: the same with jitter. */
+    reopenPause: ({ context }) => reopenPauseMs(context.failures),
+    loopProof: LOOP_PROOF_MS,
+  },
+}).createMachine({
+  id: 'gossip',
+  context: { burstSent: 0, failures: 0 },
+  initial: 'opening',
+  on: { stop: '.stopped' },
+  states: {
+    opening: {
+      entry: 'openSocket',
+      on: {
+        opened: { target: 'open', actions: 'beginBurst' },
+        failed: { target: 'backingOff', actions: 'countFailure' },
+      },
+    },
+    backingOff: {
+      after: { reopenPause: 'opening' },
+      on: { network_changed: 'opening' },
+    },
+    open: {
+      type: 'parallel',
+      exit: 'closeSocket',
+      on: {
+        failed: { target: 'backingOff', actions: 'countFailure' },
+        network_changed: 'opening',
+      },
+      states: {
+        heartbeats: {
+          initial: 'bursting',
+          states: {
+            bursting: {
+              entry: ['sendHeartbeat', 'countBurst'],
+              always: { guard: 'burstIsOver', target: 'beating', actions: 'forgetFailures' },
+              after: { burstGap: { target: 'bursting', reenter: true } },
+            },
+            beating: {
+              after: { heartbeatPause: { target: 'beating', reenter: true, actions: 'sendHeartbeat' } },
+            },
+          },
+        },
+        loop: {
+          initial: 'unproven',
+          states: {
+            unproven: {
+              on: { heard_own: 'proven' },
+              after: { loopProof: 'deaf' },
+            },
+            deaf: {
+              entry: 'reportDeaf',
+              on: { heard_own: { target: 'proven', actions: 'reportHearing' } },
+            },
+            proven: {},
+          },
+        },
+      },
+    },
+    stopped: {
+      type: 'final',
+      entry: 'closeSocket',
+    },
+  },
+});
