@@ -1,5 +1,6 @@
 import type { ByteWriter } from '../codec/writer.ts';
 import { EncodeError } from '../errors.ts';
+import type { PayloadCodec } from '../payload/payload.ts';
 import { type Atom, atom } from '../term/atom.ts';
 import { encodeInto } from '../term/etf/encode.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
@@ -43,6 +44,11 @@ const HEAD_BYTES = 10;
 export class DistEncoder {
   readonly #features: LinkFeatures;
   readonly #frameBytes: number;
+  /**
+   * Writes messages in place of ETF, its mark 0xC1 included, once the peer has said that it reads that. Exit
+   * reasons and control tuples stay ETF.
+   */
+  packed: Pick<PayloadCodec, 'write'> | undefined = undefined;
 
   constructor(options: DistEncoderOptions) {
     this.#features = options.features;
@@ -59,7 +65,7 @@ export class DistEncoder {
     const start = open(w, 3, op.SEND);
     field(w, start, COOKIE);
     pidField(w, start, to);
-    return this.#payload(w, start, message);
+    return this.#message(w, start, message);
   }
 
   /** {22, From, To}, message. SEND where the peer does not know it. */
@@ -68,7 +74,7 @@ export class DistEncoder {
     const start = open(w, 3, op.SEND_SENDER);
     pidField(w, start, from);
     pidField(w, start, to);
-    return this.#payload(w, start, message);
+    return this.#message(w, start, message);
   }
 
   /** {6, From, '', Name}, message */
@@ -77,7 +83,7 @@ export class DistEncoder {
     pidField(w, start, from);
     field(w, start, COOKIE);
     field(w, start, toName);
-    return this.#payload(w, start, message);
+    return this.#message(w, start, message);
   }
 
   /** {33, From, Alias}, message */
@@ -86,7 +92,7 @@ export class DistEncoder {
     const start = open(w, 3, op.ALIAS_SEND);
     pidField(w, start, from);
     field(w, start, alias);
-    return this.#payload(w, start, message);
+    return this.#message(w, start, message);
   }
 
   /** {1, From, To} */
@@ -218,6 +224,17 @@ export class DistEncoder {
 
   #monitors(target: Pid | Atom): boolean {
     return target instanceof Pid ? this.#features.DIST_MONITOR : this.#features.DIST_MONITOR_NAME;
+  }
+
+  #message(w: ByteWriter, start: number, message: unknown): boolean {
+    if (this.packed === undefined) return this.#payload(w, start, message);
+    try {
+      this.packed.write(w, message);
+    } catch (error) {
+      w.position = start;
+      throw error;
+    }
+    return this.#close(w, start);
   }
 
   #payload(w: ByteWriter, start: number, term: unknown): boolean {
