@@ -19,6 +19,8 @@ import { ConnectionError, LimitError, NameTakenError } from '../errors.ts';
 
 /** Longest wait for a port mapper that accepts and says nothing. OTP waits 10 s. */
 export const EPMD_TIMEOUT_MS = 5_000;
+/** How long a port mapper may take to notice that a name is given back. */
+const LEAVE_TIMEOUT_MS = 1_000;
 /** Longest answer that is collected: ten thousand nodes with names of 100 bytes. */
 const MAX_RESPONSE_BYTES = 1_048_576;
 
@@ -73,7 +75,7 @@ export class EpmdClient {
     node: NodeToRegister,
     options: WaitOptions = {},
   ): Promise<{ readonly creation: number; readonly registration: EpmdRegistration }> {
-    const { host, port } = this.#options;
+    const { clock, host, port } = this.#options;
     const request = encodeRequest({
       type: 'ALIVE2_REQ',
       registration: {
@@ -102,7 +104,9 @@ export class EpmdClient {
         lost: closed,
         close: async () => {
           stream.end();
+          const timer = clock.setTimeout(() => stream.destroy(), LEAVE_TIMEOUT_MS);
           await closed;
+          clock.clearTimeout(timer);
         },
       },
     };
