@@ -67,7 +67,7 @@ export interface EpmdKeeperOptions {
    * Where the embedded port mapper listens, beside loopback: an address, or several with commas between them as in
    * ERL_EPMD_ADDRESS. All interfaces when absent.
    */
-  readonly listenHost?: string;
+  readonly listenHost?: string | undefined;
   /** Connections to the embedded port mapper that hold no name (limits.unauthenticatedSockets). */
   readonly maxSockets: number;
 }
