@@ -48,10 +48,10 @@ export function usageLine(command: Command): string {
 
 /** The help text of one command, line by line. */
 export function helpLines(command: Command): string[] {
-  const rows = Object.entries(command.flags).map(
-    ([name, flag]) =>
-      [`--${name}${flag.type === 'string' ? ` ${flag.value ?? 'VALUE'}` : ''}`, flag.help] as const,
-  );
+  const rows: [string, string][] = Object.entries(command.flags).map(([name, flag]) => [
+    `--${name}${flag.type === 'string' ? ` ${flag.value ?? 'VALUE'}` : ''}`,
+    flag.help,
+  ]);
   rows.push(['-h, --help', 'show this text']);
   const width = Math.max(...rows.map(([left]) => left.length));
   return [
