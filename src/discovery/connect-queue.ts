@@ -12,7 +12,7 @@ export interface ConnectLimits {
   readonly connectQueue: number;
   /** Attempts under way at a time. @default 16 */
   readonly connectAttempts: number;
-  /** Names not held yet that are taken in per second. @default 200 */
+  /** Names not held yet that are looked at per second. @default 200 */
   readonly newNamesPerSecond: number;
 }
 
@@ -91,8 +91,9 @@ export class ConnectQueue {
 
   /** The names to try now. Each must be answered with `succeeded`, `failed` or `dropped`. */
   take(nowMs: number): string[] {
-    this.#sweep(nowMs);
     const taken: string[] = [];
+    if (this.#trying >= this.#limits.connectAttempts) return taken;
+    this.#sweep(nowMs);
     // Names heard twice go first: a forger who never repeats himself does not keep a real node waiting.
     for (const least of [2, 1])
       for (const entry of this.#entries.values()) {
@@ -106,8 +107,16 @@ export class ConnectQueue {
     return taken;
   }
 
+  /** End of the rest of a name that was heard meanwhile; undefined when it waits for no time to pass. */
+  restUntilMs(name: string): number | undefined {
+    const entry = this.#entries.get(name);
+    return entry?.phase === 'resting' && entry.heard > 0 ? entry.restUntilMs : undefined;
+  }
+
   /** When `take` will next have something to do without a further event; undefined: it will not. */
   wakeAtMs(): number | undefined {
+    // With every attempt taken, the end of one of them is that event.
+    if (this.#trying >= this.#limits.connectAttempts) return undefined;
     let wakeAtMs: number | undefined;
     for (const entry of this.#entries.values())
       if (
@@ -154,8 +163,9 @@ export class ConnectQueue {
       this.#windowNames = 0;
     }
     if (this.#windowNames >= this.#limits.newNamesPerSecond) return 'too_many';
-    if (this.#entries.size >= this.#limits.connectQueue && !this.#makeRoom(nowMs)) return 'full';
+    // Also those that find no room are counted: making room is a walk over all that is held.
     this.#windowNames++;
+    if (this.#entries.size >= this.#limits.connectQueue && !this.#makeRoom(nowMs)) return 'full';
     this.#entries.set(name, {
       name,
       phase: 'ready',

@@ -108,7 +108,7 @@ export class Discovery {
         this.#pumpSoon();
         return;
       case 'wait':
-        this.#arm();
+        this.#armAt(this.#queue.restUntilMs(nodeName));
         return;
       case 'full':
       case 'too_many':
@@ -143,14 +143,17 @@ export class Discovery {
     this.#arm();
   }
 
-  /** One timer for the end of the next rest. */
   #arm(): void {
-    const { clock } = this.#options.env;
-    const wakeAtMs = this.#queue.wakeAtMs();
-    if (wakeAtMs === this.#wake?.atMs) return;
-    if (this.#wake !== undefined) clock.clearTimeout(this.#wake.timer);
+    if (this.#wake !== undefined) this.#options.env.clock.clearTimeout(this.#wake.timer);
     this.#wake = undefined;
-    if (wakeAtMs === undefined) return;
+    this.#armAt(this.#queue.wakeAtMs());
+  }
+
+  /** One timer for the end of the next rest: the earlier of the armed one and this. */
+  #armAt(wakeAtMs: number | undefined): void {
+    const { clock } = this.#options.env;
+    if (wakeAtMs === undefined || (this.#wake !== undefined && this.#wake.atMs <= wakeAtMs)) return;
+    if (this.#wake !== undefined) clock.clearTimeout(this.#wake.timer);
     const timer = clock.setTimeout(
       () => {
         this.#wake = undefined;

@@ -76,18 +76,18 @@ export const gossipMachine = setup({
   id: 'gossip',
   context: { burstSent: 0, failures: 0 },
   initial: 'opening',
-  on: { stop: '.stopped' },
   states: {
     opening: {
       entry: 'openSocket',
       on: {
         opened: { target: 'open', actions: 'beginBurst' },
         failed: { target: 'backingOff', actions: 'countFailure' },
+        stop: 'stopped',
       },
     },
     backingOff: {
       after: { reopenPause: 'opening' },
-      on: { network_changed: 'opening' },
+      on: { network_changed: 'opening', stop: 'stopped' },
     },
     open: {
       type: 'parallel',
@@ -95,6 +95,7 @@ export const gossipMachine = setup({
       on: {
         failed: { target: 'backingOff', actions: 'countFailure' },
         network_changed: 'opening',
+        stop: 'stopped',
       },
       states: {
         heartbeats: {
