@@ -45,6 +45,7 @@ import {
   STRING_EXT,
   V4_PORT_EXT,
 } from './tags.ts';
+import { internalized, sameText, textOf } from './text.ts';
 
 export interface TermDecoderOptions {
   /**
@@ -430,10 +431,14 @@ export class TermDecoder {
       }
       if (i === stop) {
         this.position = stop;
-        const slot = (hash ^ (hash >>> 10)) & (KEY_SLOTS - 1);
-        const known = this.keyTable[slot];
-        if (known !== undefined && sameText(known, b, start, length)) return known;
+        // Two places for each hash: a second key moves the first one aside instead of fighting with it.
+        const slot = (hash ^ (hash >>> 10)) & (KEY_SLOTS - 2);
+        const first = this.keyTable[slot];
+        if (first !== undefined && sameText(first, b, start, length)) return first;
+        const second = this.keyTable[slot + 1];
+        if (second !== undefined && sameText(second, b, start, length)) return second;
         const made = internalized(b.latin1Slice(start, stop));
+        this.keyTable[slot + 1] = first;
         this.keyTable[slot] = made;
         return made;
       }
@@ -688,40 +693,8 @@ function valueOfAtom(value: Atom): Atom | boolean | null | undefined {
   return value;
 }
 
-/** Whether `text`, all ASCII, is what the bytes say. */
-function sameText(text: string, b: Buffer, start: number, length: number): boolean {
-  if (text.length !== length) return false;
-  for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== b[start + i]) return false;
-  return true;
-}
-
-/** The engine's own copy of a string: properties are found faster by it. */
-function internalized(text: string): string {
-  for (const key in { [text]: 0 }) return key;
-  return text;
-}
-
 function copyOf(b: Buffer, start: number, length: number): Uint8Array {
   const copy = new Uint8Array(length);
   copy.set(b.subarray(start, start + length));
   return copy;
-}
-
-/** The text of these bytes, or undefined if they are not UTF-8. */
-function textOf(b: Buffer, start: number, length: number): string | undefined {
-  const stop = start + length;
-  if (length <= 12) {
-    let text = '';
-    let i = start;
-    for (; i < stop; i++) {
-      const byte = b[i]!;
-      if (byte > 127) break;
-      text += String.fromCharCode(byte);
-    }
-    if (i === stop) return text;
-  }
-  const text = b.utf8Slice(start, stop);
-  // Bytes that are not UTF-8 come out as U+FFFD; so may U+FFFD itself, which is worth a second look.
-  if (text.includes('\ufffd') && !isUtf8(b.subarray(start, stop))) return undefined;
-  return text;
 }

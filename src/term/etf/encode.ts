@@ -4,11 +4,13 @@ import { Atom, atom } from '../atom.ts';
 import { AtomMap } from '../atom-map.ts';
 import { BitString } from '../binary.ts';
 import { Float } from '../float.ts';
+import { EncodedTerm } from '../encoded-term.ts';
 import { ExternalFun, OpaqueFun } from '../fun.ts';
 import { Pid, Port, publishPid, Ref } from '../identifiers.ts';
 import { ImproperList } from '../list.ts';
 import { Tuple } from '../tuple.ts';
 import { explain } from './explain.ts';
+import { hasEqualKeys } from './keys.ts';
 import {
   ATOM_CACHE_REF,
   ATOM_UTF8_EXT,
@@ -168,7 +170,7 @@ function writeOther(w: ByteWriter, value: object, depth: number, indexes: AtomIn
     writeAtom(w, value.function, indexes);
     w.u8(SMALL_INTEGER_EXT);
     w.u8(value.arity);
-  } else if (value instanceof OpaqueFun) w.bytes(value.wire);
+  } else if (value instanceof OpaqueFun || value instanceof EncodedTerm) w.bytes(value.wire);
   else if (value instanceof ImproperList) {
     writeElements(w, value.elements, depth, indexes);
     writeTerm(w, value.tail, depth + 1, indexes);
@@ -541,8 +543,12 @@ function writeMap(
 ): void {
   w.u8(MAP_EXT);
   w.u32(map.size);
+  let simple = true;
   for (const [key, value] of map) {
+    if (typeof key !== 'string' && typeof key !== 'number') simple = false;
     writeTerm(w, key, depth + 1, indexes);
     writeTerm(w, value, depth + 1, indexes);
   }
+  // Keys that JavaScript tells apart may be one term (1 and 1n, two equal tuples); the peer would hang up on that.
+  if (!simple && map.size > 1 && hasEqualKeys([...map.keys()])) throw new EncodeError('equal keys');
 }

@@ -3,6 +3,7 @@ import { AtomMap } from '../atom-map.ts';
 import { ImproperList } from '../list.ts';
 import { PRINT } from '../print.ts';
 import { Tuple } from '../tuple.ts';
+import { hasEqualKeys } from './keys.ts';
 import { MAX_TERM_DEPTH } from './tags.ts';
 
 /**
@@ -68,7 +69,9 @@ function walkInside(value: object, path: string, ancestors: Ancestors): EncodeEr
       if (found !== undefined) return found;
       index++;
     }
-    return undefined;
+    return hasEqualKeys([...value.keys()])
+      ? new EncodeError('a map has two keys that are the same term', path)
+      : undefined;
   }
   const proto = Object.getPrototypeOf(value);
   if (value instanceof AtomMap || proto === null || Object.getPrototypeOf(proto) === null) {
