@@ -119,7 +119,7 @@ export function decodeStatus(body: Uint8Array): SendStatus {
   const reader = new ByteReader(body);
   const tag = reader.u8('a send_status');
   if (tag !== TAG_STATUS) throw unexpected('send_status (s)', tag);
-  if (reader.buffer.latin1Slice(1, 7) === 'named:') {
+  if (reader.remaining >= 6 && reader.buffer.latin1Slice(1, 7) === 'named:') {
     reader.bytes(6);
     const name = readName(reader, reader.u16('name length'));
     return { status: 'named', name, creation: reader.u32('creation') };
