@@ -88,14 +88,15 @@ export class StrategyScope {
   }
 }
 
-/** Passes everything on; tells when it was closed. */
+/** Passes everything on; is closed once, and tells. */
 class ScopedSocket implements DatagramSocket {
   readonly #inner: DatagramSocket;
-  readonly #closed: () => void;
+  readonly #onClose: () => void;
+  #closed = false;
 
-  constructor(inner: DatagramSocket, closed: () => void) {
+  constructor(inner: DatagramSocket, onClose: () => void) {
     this.#inner = inner;
-    this.#closed = closed;
+    this.#onClose = onClose;
   }
 
   get host(): string {
@@ -131,7 +132,9 @@ class ScopedSocket implements DatagramSocket {
   }
 
   close(): void {
-    this.#closed();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onClose();
     this.#inner.close();
   }
 }

@@ -1,0 +1,400 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Discovery } from '../../src/discovery/discovery.ts';
+import { dns } from '../../src/discovery/dns.ts';
+import { hosts } from '../../src/discovery/hosts.ts';
+import type { Strategy, StrategyContext } from '../../src/discovery/strategy.ts';
+import type { DatagramSocket } from '../../src/env/index.ts';
+import { ConnectionError, HandshakeError, OptionsError } from '../../src/errors.ts';
+import { seeded, type World, world } from './virtual.ts';
+
+/** A strategy whose context the test holds. */
+function manual(): Strategy & { readonly contexts: StrategyContext[]; stops: number } {
+  const contexts: StrategyContext[] = [];
+  return {
+    kind: 'manual',
+    contexts,
+    stops: 0,
+    start(context) {
+      contexts.push(context);
+      return { stop: () => void this.stops++ };
+    },
+  };
+}
+
+type Outcome = 'up' | 'refused' | 'cookie';
+
+/** Peers that answer as told, and a record of the attempts. */
+class Peers {
+  readonly up = new Set<string>();
+  readonly attempts: { readonly name: string; readonly atMs: number }[] = [];
+  readonly trying = new Set<string>();
+  most = 0;
+  overlaps = 0;
+  outcome: (name: string) => Outcome = () => 'up';
+  delayMs: () => number = () => 1;
+  readonly #world: World;
+
+  constructor(inWorld: World) {
+    this.#world = inWorld;
+  }
+
+  readonly connected = (name: string): boolean => this.up.has(name);
+
+  readonly connect = (name: string): Promise<void> => {
+    this.attempts.push({ name, atMs: this.#world.clock.nowMs() });
+    if (this.trying.has(name)) this.overlaps++;
+    this.trying.add(name);
+    this.most = Math.max(this.most, this.trying.size);
+    return new Promise((resolve, reject) => {
+      this.#world.clock.setTimeout(() => {
+        this.trying.delete(name);
+        const outcome = this.outcome(name);
+        if (outcome === 'up') {
+          this.up.add(name);
+          resolve();
+        } else if (outcome === 'refused') reject(new ConnectionError(`no answer from ${name}`));
+        else reject(new HandshakeError('recv_challenge_ack', name, 'the peer has another cookie'));
+      }, this.delayMs());
+    });
+  };
+}
+
+function start(topologies: Record<string, Strategy>, inWorld = world(), limits = {}) {
+  const peers = new Peers(inWorld);
+  const discovery = new Discovery({
+    self: { name: 'self@here', port: 1, creation: 1 },
+    topologies,
+    env: inWorld.env,
+    telemetry: inWorld.telemetry,
+    logger: inWorld.logger,
+    limits,
+    connect: peers.connect,
+    connected: peers.connected,
+  });
+  return { discovery, peers, ...inWorld };
+}
+
+describe('discovery', () => {
+  it('connects to a node that is named, once, and not on the path that names it', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock, telemetry } = start({ lan: strategy });
+    await discovery.start();
+    for (let i = 0; i < 3; i++) strategy.contexts[0]?.found('a@x');
+    expect(peers.attempts).toEqual([]);
+    await clock.advance(10);
+    strategy.contexts[0]?.found('a@x');
+    await clock.advance(10_000);
+    expect(peers.attempts).toHaveLength(1);
+    expect(telemetry.counter('discovery.connected')).toBe(1);
+    await discovery.stop();
+  });
+
+  it('ignores its own name and names that are none', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock, telemetry } = start({ lan: strategy });
+    await discovery.start();
+    for (const name of ['self@here', 'nobody', '', 'a@b@c', 'a@b c']) strategy.contexts[0]?.found(name);
+    await clock.advance(1_000);
+    expect(peers.attempts).toEqual([]);
+    expect(telemetry.counter('discovery.ignored.name')).toBe(4);
+    await discovery.stop();
+  });
+
+  it('does not try a node that has connected to us while its name waited', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock } = start({ lan: strategy });
+    await discovery.start();
+    strategy.contexts[0]?.found('a@x');
+    peers.up.add('a@x');
+    await clock.advance(1_000);
+    expect(peers.attempts).toEqual([]);
+    expect(discovery.state).toEqual({ held: 0, trying: 0 });
+    await discovery.stop();
+  });
+
+  it('takes a refused attempt for a success when the node is connected by then', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock, lines } = start({ lan: strategy });
+    await discovery.start();
+    peers.outcome = (name) => {
+      peers.up.add(name);
+      return 'refused';
+    };
+    strategy.contexts[0]?.found('a@x');
+    await clock.advance(1_000);
+    expect(lines).toEqual([]);
+    await discovery.stop();
+  });
+
+  it('tries a node with another cookie with growing pauses up to a minute, and says so once', async () => {
+    const { discovery, peers, clock, lines, telemetry } = start({ fixed: hosts(['a@x'], { interval: 100 }) });
+    peers.outcome = () => 'cookie';
+    await discovery.start();
+    await clock.advance(600_000);
+    const gaps = peers.attempts.slice(1).map(({ atMs }, index) => atMs - peers.attempts[index]!.atMs);
+    for (const [index, gap] of gaps.entries())
+      expect(gap).toBeGreaterThanOrEqual(Math.min(500 * 2 ** index, 60_000) / 2);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(60_200);
+    expect(gaps.length).toBeGreaterThan(10);
+    expect(lines.map(({ message }) => message)).toEqual([expect.stringContaining('another cookie')]);
+    expect(telemetry.counter('discovery.connect_failed')).toBe(peers.attempts.length);
+
+    peers.outcome = () => 'up';
+    await clock.advance(60_200);
+    expect(lines.map(({ message }) => message).slice(1)).toEqual(['discovery: a@x is connected now']);
+    await discovery.stop();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('writes few lines about many nodes that cannot be reached', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock, lines } = start({ lan: strategy });
+    peers.outcome = () => 'refused';
+    await discovery.start();
+    for (let i = 0; i < 150; i++) strategy.contexts[0]?.found(`n${i}@x`);
+    await clock.advance(5_000);
+    expect(peers.attempts).toHaveLength(150);
+    expect(lines).toHaveLength(21);
+    await discovery.stop();
+  });
+
+  it('stays within its limits under a storm of forged names, and still finds a real node', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock, telemetry, lines } = start({ lan: strategy });
+    peers.outcome = (name) => (name === 'real@x' ? 'up' : 'refused');
+    peers.delayMs = () => 7_000;
+    await discovery.start();
+    let forged = 0;
+    for (let tick = 0; tick < 300; tick++) {
+      for (let i = 0; i < 1_000; i++) strategy.contexts[0]?.found(`forged${forged++}@x`);
+      if (tick % 10 === 0) strategy.contexts[0]?.found('real@x');
+      expect(discovery.state.held).toBeLessThanOrEqual(1_024);
+      await clock.advance(100);
+      // The storm leaves gaps in each window only after its 200 names; the real one may have to come first once.
+      if (tick === 100) {
+        await clock.advance(1_000);
+        strategy.contexts[0]?.found('real@x');
+      }
+    }
+    await clock.advance(30_000);
+    expect(peers.most).toBeLessThanOrEqual(16);
+    expect(peers.connected('real@x')).toBe(true);
+    expect(telemetry.counter('discovery.ignored.too_many')).toBeGreaterThan(200_000);
+    expect(lines.length).toBeLessThan(60);
+    await discovery.stop();
+  });
+
+  it('connects every reachable node in the end, under any outcomes, without overlap or busy loop', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.integer({ min: 1, max: 12 }), async (seed, count) => {
+        const random = seeded(seed);
+        const names = Array.from({ length: count }, (_, i) => `n${i}@x`);
+        const inWorld = world({}, seed);
+        const { discovery, peers, clock } = start({ fixed: hosts(names, { interval: 1_000 }) }, inWorld, {
+          connectAttempts: 3,
+        });
+        peers.delayMs = () => random.between(0, 8_000);
+        peers.outcome = () => (['up', 'refused', 'cookie'] as const)[random.between(0, 2)]!;
+        await discovery.start();
+        for (let i = 0; i < 30; i++) {
+          await clock.advance(random.between(0, 20_000));
+          const lost = [...peers.up][random.between(0, 20)];
+          if (lost !== undefined) {
+            peers.up.delete(lost);
+            if (random.between(0, 1) === 0) discovery.nodeDown(lost);
+          }
+        }
+        peers.outcome = () => 'up';
+        const firedBefore = clock.fired;
+        await clock.advance(180_000);
+        expect([...peers.up].sort()).toEqual([...names].sort());
+        expect(peers.overlaps).toBe(0);
+        expect(peers.most).toBeLessThanOrEqual(3);
+        // The strategy looks every second; all else is a few steps per name.
+        expect(clock.fired - firedBefore).toBeLessThan(180 + 30 * count + 30);
+        await discovery.stop();
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('tries a node again when its connection was lost and it is named again', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock } = start({ lan: strategy });
+    await discovery.start();
+    strategy.contexts[0]?.found('a@x');
+    await clock.advance(20_000);
+    peers.up.delete('a@x');
+    discovery.nodeDown('a@x');
+    strategy.contexts[0]?.found('a@x');
+    await clock.advance(10);
+    expect(peers.attempts.map(({ atMs }) => atMs)).toEqual([0, 20_000]);
+    await discovery.stop();
+  });
+
+  it('tries nothing more after it was stopped, and may be stopped twice', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock } = start({ lan: strategy });
+    peers.outcome = () => 'refused';
+    await discovery.start();
+    strategy.contexts[0]?.found('a@x');
+    await clock.advance(1);
+    strategy.contexts[0]?.found('a@x');
+    await discovery.stop();
+    await discovery.stop();
+    strategy.contexts[0]?.found('b@x');
+    await clock.advance(60_000);
+    expect(peers.attempts).toHaveLength(1);
+    expect(strategy.stops).toBe(1);
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('a supervised strategy', () => {
+  it('is started again with growing pauses when it fails, and its old context is dead', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock, lines, telemetry } = start({ lan: strategy });
+    await discovery.start();
+    const startsMs: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      strategy.contexts[i]?.failed(new Error('broken'));
+      strategy.contexts[i]?.failed(new Error('broken again'));
+      strategy.contexts[i]?.found('dead@x');
+      const beforeMs = clock.nowMs();
+      while (strategy.contexts.length === i + 1) await clock.advance(100);
+      startsMs.push(clock.nowMs() - beforeMs);
+    }
+    expect(startsMs).toEqual([500, 1_000, 2_000, 4_000, 8_000]);
+    expect(strategy.stops).toBe(5);
+    expect(telemetry.counter('discovery.strategy_failed')).toBe(5);
+    expect(lines).toHaveLength(1);
+    await clock.advance(1_000);
+    expect(peers.attempts).toEqual([]);
+    await discovery.stop();
+  });
+
+  it('that throws in a timer or at its start does no harm to the others', async () => {
+    let starts = 0;
+    const bad: Strategy = {
+      kind: 'bad',
+      start({ env }) {
+        if (++starts === 1) throw new Error('at start');
+        env.clock.setTimeout(() => {
+          throw new Error('in a timer');
+        }, 10);
+        env.clock.setTimeout(() => expect.unreachable('a timer outlived its strategy'), 20);
+        return { stop: () => Promise.reject(new Error('at stop')) };
+      },
+    };
+    const { discovery, peers, clock } = start({ bad, good: hosts(['a@x']) });
+    await discovery.start();
+    await clock.advance(10_000);
+    expect(starts).toBeGreaterThan(2);
+    expect(peers.connected('a@x')).toBe(true);
+    await discovery.stop();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('has its sockets closed exactly once, whoever closes them', async () => {
+    let closes = 0;
+    const socket: DatagramSocket = {
+      host: '0.0.0.0',
+      port: 1,
+      send: async () => {},
+      addMembership() {},
+      dropMembership() {},
+      setMulticastTtl() {},
+      setMulticastLoopback() {},
+      setMulticastInterface() {},
+      close: () => void closes++,
+    };
+    let opens = 0;
+    const inWorld = world({
+      datagrams: {
+        open: async () => {
+          opens++;
+          return socket;
+        },
+      },
+    });
+    const strategy: Strategy = {
+      kind: 'leaky',
+      async start({ env, failed }) {
+        const mine = await env.datagrams.open({ family: 'IPv4', port: 1 }, { message() {}, error() {} });
+        env.clock.setTimeout(() => failed(new Error('gone')), 10);
+        return {
+          stop() {
+            mine.close();
+            mine.close();
+          },
+        };
+      },
+    };
+    const { discovery, clock } = start({ leaky: strategy }, inWorld);
+    await discovery.start();
+    await clock.advance(5_000);
+    await discovery.stop();
+    expect(opens).toBeGreaterThan(1);
+    expect(closes).toBe(opens);
+  });
+
+  it('whose options are impossible keeps the node from starting, and nothing is left running', async () => {
+    const strategy = manual();
+    const { discovery, clock } = start({
+      good: strategy,
+      bad: {
+        kind: 'bad',
+        start() {
+          throw new OptionsError('bad.port', 'bad port');
+        },
+      },
+    });
+    await expect(discovery.start()).rejects.toBeInstanceOf(OptionsError);
+    expect(strategy.stops).toBe(1);
+    await clock.advance(100_000);
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('hosts and dns', () => {
+  it('refuse options that cannot work', () => {
+    expect(() => hosts(['a'])).toThrow(/"a" is no node name/);
+    expect(() => hosts([], { interval: 0 })).toThrow(OptionsError);
+    expect(() => dns({ query: '', basename: 'app' })).toThrow(/dns query ""/);
+    expect(() => dns({ query: 'x', basename: 'a@b' })).toThrow(/dns basename "a@b"/);
+    expect(() => dns({ query: 'x', basename: 'a', records: 'TXT' as never })).toThrow(
+      /"addresses" or "services"/,
+    );
+    expect(() => dns({ query: 'x', basename: 'a', port: 1 } as never)).toThrow(/no option "port"/);
+  });
+
+  it('polls addresses and services, survives a look-up that fails, and stops', async () => {
+    let answers = 0;
+    const inWorld = world({
+      resolver: {
+        lookup: async () => [],
+        addresses: async (name) => {
+          if (answers++ === 0) throw new Error(`ENOTFOUND ${name}`);
+          return ['10.0.0.1', '10.0.0.2', '10.0.0.1'];
+        },
+        services: async () => [{ host: 'pod-0.svc.local.', port: 1, priority: 0, weight: 0 }],
+      },
+    });
+    const { discovery, peers, clock, telemetry } = start(
+      {
+        a: dns({ query: 'app.svc', basename: 'app', interval: 1_000 }),
+        b: dns({ query: '_app.svc', basename: 'app', records: 'services' }),
+      },
+      inWorld,
+    );
+    await discovery.start();
+    await clock.advance(500);
+    expect([...peers.up]).toEqual(['app@pod-0.svc.local']);
+    await clock.advance(1_000);
+    expect([...peers.up].sort()).toEqual(['app@10.0.0.1', 'app@10.0.0.2', 'app@pod-0.svc.local']);
+    expect(telemetry.counter('dns.failed')).toBe(1);
+    await discovery.stop();
+    expect(clock.pending).toBe(0);
+  });
+});
