@@ -1,9 +1,8 @@
-import { isIP } from 'node:net';
-import type { Actor } from './actor/types.ts';
 import type { Strategy } from './discovery/strategy.ts';
 import type { Env } from './env/index.ts';
 import { DEFAULT_LIMITS, type Limits } from './env/limits.ts';
 import { OptionsError } from './errors.ts';
+import type { AnyActor } from './process/protocol.ts';
 
 /** Where this node listens for other nodes. */
 export interface ListenOptions {
@@ -51,8 +50,7 @@ export interface NodeOptions {
   /** A strategy, or topologies by name as in libcluster. @default none */
   readonly discovery?: Strategy | Readonly<Record<string, Strategy>>;
   /** Actors that other nodes may spawn here, by the actors' names. @default none */
-  // biome-ignore lint/suspicious/noExplicitAny: an actor of whatever arguments and handlers
-  readonly actors?: readonly Actor<any, any>[];
+  readonly actors?: readonly AnyActor[];
   /** A peer that sends nothing for this long (within a quarter of it) is given up. Milliseconds. @default 60_000 */
   readonly netTickTime?: number;
   /** How binaries that are valid UTF-8 arrive: as `string`, or like all others as `Uint8Array`. @default "text" */
@@ -85,7 +83,7 @@ export interface ResolvedOptions {
     readonly host: string | undefined;
   };
   readonly topologies: Readonly<Record<string, Strategy>>;
-  readonly actors: readonly Actor[];
+  readonly actors: readonly AnyActor[];
   readonly netTickTimeMs: number;
   readonly binaries: 'text' | 'bytes';
   readonly limits: Limits;
@@ -157,7 +155,12 @@ export function aliveOf(nodeName: string): string {
 /** Long names have a dot or an IP address in their host; the two kinds do not connect to each other. */
 export function isLongName(nodeName: string): boolean {
   const host = hostOf(nodeName);
-  return host.includes('.') || isIP(host) !== 0;
+  return host.includes('.') || isAddress(host);
+}
+
+/** Whether a host is an address rather than a name that must be looked up. */
+function isAddress(host: string): boolean {
+  return /^\d{1,3}(\.\d{1,3}){3}$/.test(host) || host.includes(':');
 }
 
 function resolveName(given: string | undefined, env: Env): { name: string; longNames: boolean } {
@@ -198,7 +201,7 @@ function resolveListen(given: NodeOptions['listen'], name: string): ResolvedOpti
   if (given === false) return false;
   const options = object('listen', given ?? {}, ['host', 'port']);
   const nameHost = hostOf(name);
-  const host = options.host ?? (isIP(nameHost) !== 0 ? nameHost : undefined);
+  const host = options.host ?? (isAddress(nameHost) ? nameHost : undefined);
   if (host !== undefined && typeof host !== 'string')
     throw new OptionsError('listen.host', `listen.host: expected an address, got ${show(host)}`);
   return { host, port: integer('listen.port', options.port ?? 0, 0, 65_535) };
@@ -251,7 +254,7 @@ function isStrategy(value: unknown): value is Strategy {
   );
 }
 
-function resolveActors(given: NodeOptions['actors']): readonly Actor[] {
+function resolveActors(given: NodeOptions['actors']): readonly AnyActor[] {
   if (given === undefined) return [];
   if (!Array.isArray(given))
     throw new OptionsError('actors', `actors: expected an array of actors, got ${show(given)}`);
@@ -263,7 +266,7 @@ function resolveActors(given: NodeOptions['actors']): readonly Actor[] {
       throw new OptionsError(`actors[${index}]`, `actors[${index}]: two actors are named "${actor.name}"`);
     names.add(actor.name);
   }
-  return given as readonly Actor[];
+  return given as readonly AnyActor[];
 }
 
 function resolveLimits(given: Partial<Limits> | undefined): Limits {

@@ -1,0 +1,370 @@
+/**
+ * One stream to one peer, from the first byte of the handshake to the last frame: framer, handshake machine, then
+ * the codecs of `dist/`, the outbox and the ticks. It knows its peer and nothing of processes or of other
+ * connections: who may call is decided by its owner, and every control message goes to the sink that the owner
+ * attaches when the handshake is done.
+ */
+import { LengthFramer } from '../codec/framer.ts';
+import type { ByteWriter } from '../codec/writer.ts';
+import { DistDecoder } from '../dist/decode.ts';
+import { DistEncoder } from '../dist/encode.ts';
+import type { ControlSink } from '../dist/sink.ts';
+import { Ticker } from '../dist/ticker.ts';
+import type { Clock, TimerHandle } from '../env/clock.ts';
+import type { Limits } from '../env/limits.ts';
+import type { Random } from '../env/random.ts';
+import type { Stream } from '../env/streams.ts';
+import { type BeamishError, ConnectionError, DecodeError, LimitError } from '../errors.ts';
+import { Acceptor } from '../handshake/acceptor.ts';
+import { DistFlag, type DistFlags, hasFlag } from '../handshake/flags.ts';
+import { Initiator } from '../handshake/initiator.ts';
+import type { CloseAction, LocalNode, PeerNode, UpAction } from '../handshake/machine.ts';
+import type { Telemetry } from '../telemetry/events.ts';
+import type { Atom } from '../term/atom.ts';
+import { TermDecoder } from '../term/etf/decode.ts';
+import type { Pid, Ref } from '../term/identifiers.ts';
+import { HandshakeDriver } from './handshake-driver.ts';
+import { Outbox } from './outbox.ts';
+
+/** What all connections of a node share. */
+export interface ConnectionSetup {
+  readonly name: string;
+  /** Known once the port mapper has answered, before the first connection. */
+  readonly creation: number;
+  readonly flags: DistFlags;
+  readonly cookieFor: (peer: string) => string;
+  readonly netTickTimeMs: number;
+  readonly binaries: 'text' | 'bytes';
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly telemetry: Telemetry;
+}
+
+/** What a connection asks and tells. */
+export interface ConnectionOwner {
+  /** What to answer to a call from this name. */
+  decide(peerName: string): 'ok' | 'ok_simultaneous' | 'nok' | 'not_allowed' | 'alive';
+  /** Whether our call should replace a connection that the peer believes to have. */
+  stillWanted(): boolean;
+  /** The cookie is proven both ways. `attach` must be called before this returns, unless it closes. */
+  up(): void;
+  /** The link is below its high-water mark again. */
+  drained(): void;
+  /** The end; exactly once. `reason` is one word: `nok`, `net_tick_timeout`, `connection_closed`, ... */
+  closed(error: BeamishError | undefined, reason: string): void;
+}
+
+export class Connection {
+  /** True when we called the peer. */
+  readonly outgoing: boolean;
+  /** Resolves when the stream has ended. */
+  readonly closed: Promise<void>;
+  readonly #setup: ConnectionSetup;
+  readonly #stream: Stream;
+  readonly #owner: ConnectionOwner;
+  readonly #framer: LengthFramer;
+  readonly #handshake: HandshakeDriver;
+  #settleClosed!: () => void;
+  #ended = false;
+  #expectedName: string;
+  #up: Up | undefined;
+  /** Chunks read, ticks included: any byte is a sign of life. */
+  #reads = 0;
+
+  /** Calls a node on a fresh stream. */
+  static dial(setup: ConnectionSetup, stream: Stream, peerName: string, owner: ConnectionOwner): Connection {
+    return new Connection(setup, stream, peerName, owner);
+  }
+
+  /** Takes a call on a fresh stream. */
+  static accept(setup: ConnectionSetup, stream: Stream, owner: ConnectionOwner): Connection {
+    return new Connection(setup, stream, undefined, owner);
+  }
+
+  private constructor(
+    setup: ConnectionSetup,
+    stream: Stream,
+    peerName: string | undefined,
+    owner: ConnectionOwner,
+  ) {
+    const { limits, clock, random, cookieFor } = setup;
+    this.#setup = setup;
+    this.#stream = stream;
+    this.#owner = owner;
+    this.outgoing = peerName !== undefined;
+    this.#expectedName = peerName ?? '';
+    this.#framer = new LengthFramer(2, limits.handshakeBytes, 'handshakeBytes');
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+    const local: LocalNode = { name: setup.name, creation: setup.creation, flags: setup.flags };
+    const challenge = random.u32();
+    const machine =
+      peerName !== undefined
+        ? new Initiator({ local, peer: peerName, cookieFor, challenge })
+        : new Acceptor({
+            local,
+            address: `${stream.remoteHost}:${stream.remotePort}`,
+            cookieFor,
+            challenge,
+          });
+    this.#handshake = new HandshakeDriver(machine, stream, clock, {
+      decide: (name) => owner.decide(name),
+      stillWanted: () => owner.stillWanted(),
+      up: (action) => this.#becomeUp(action),
+      failed: (action) => this.#handshakeFailed(action),
+    });
+    stream.start({
+      data: (chunk) => this.#data(chunk),
+      drain: () => this.#up?.outbox.drain(),
+      closed: (error) => this.#streamClosed(error),
+    });
+    this.#handshake.start();
+  }
+
+  get peerName(): string {
+    return this.#up?.peer.name ?? this.#expectedName;
+  }
+
+  /** The peer as the handshake learnt to know it; only while up. */
+  get peer(): PeerNode {
+    return this.#live.peer;
+  }
+
+  get isUp(): boolean {
+    return this.#up !== undefined && !this.#ended;
+  }
+
+  get replacesOld(): boolean {
+    return this.#live.replacesOld;
+  }
+
+  get remoteAddress(): string {
+    return `${this.#stream.remoteHost}:${this.#stream.remotePort}`;
+  }
+
+  get encoder(): DistEncoder {
+    return this.#live.encoder;
+  }
+
+  get writer(): ByteWriter {
+    return this.#live.outbox.writer;
+  }
+
+  get stats(): { readonly unsentBytes: number; readonly writtenBytes: number; readonly writes: number } {
+    const outbox = this.#up?.outbox;
+    return {
+      unsentBytes: outbox?.waitingBytes ?? 0,
+      writtenBytes: outbox?.writtenBytes ?? 0,
+      writes: outbox?.writes ?? 0,
+    };
+  }
+
+  /** Says where the peer's control messages go, and begins to read and tick. */
+  attach(sink: ControlSink): void {
+    const up = this.#live;
+    const { limits, binaries } = this.#setup;
+    up.decoder = new DistDecoder({
+      peer: up.peer.name,
+      terms: new TermDecoder({ binaries, maxTermDepth: limits.termDepth }),
+      sink,
+    });
+    this.#tick(up);
+  }
+
+  // ---- the data path: one frame each, no object in between
+
+  sendTo(from: Pid, to: Pid, message: unknown): boolean {
+    const up = this.#up!;
+    up.encoder.sendSender(up.outbox.writer, from, to, message);
+    return this.#wrote(up);
+  }
+
+  sendToName(from: Pid, name: Atom, message: unknown): boolean {
+    const up = this.#up!;
+    up.encoder.regSend(up.outbox.writer, from, name, message);
+    return this.#wrote(up);
+  }
+
+  sendToAlias(from: Pid, alias: Ref, message: unknown): boolean {
+    const up = this.#up!;
+    up.encoder.aliasSend(up.outbox.writer, from, alias, message);
+    return this.#wrote(up);
+  }
+
+  /** Runs an encoder on this link and sees that its frame leaves. */
+  signal(write: (connection: Connection) => void): void {
+    write(this);
+    this.#wrote(this.#up!);
+  }
+
+  get isAboveHighWater(): boolean {
+    return this.#up?.outbox.isAboveHighWater ?? false;
+  }
+
+  #wrote(up: Up): boolean {
+    if (up.outbox.wrote()) return true;
+    const { unsentBytes } = this.#setup.limits;
+    if (up.outbox.waitingBytes > unsentBytes) {
+      this.#setup.telemetry.count('connection.closed.unsent');
+      this.close(
+        new LimitError(
+          'unsentBytes',
+          `${this.peerName} takes too little: more than ${unsentBytes} bytes wait (limits.unsentBytes)`,
+        ),
+        'unsent_limit',
+      );
+    }
+    return false;
+  }
+
+  // ---- reading
+
+  #data(chunk: Uint8Array): void {
+    if (this.#ended) return;
+    this.#reads++;
+    try {
+      const framer = this.#framer;
+      framer.push(chunk);
+      while (framer.next()) {
+        if (this.#up === undefined) this.#handshake.frame(framer.buffer.subarray(framer.start, framer.end));
+        else this.#up.decoder!.frame(framer.buffer, framer.start, framer.end);
+        if (this.#ended) return;
+      }
+    } catch (error) {
+      if (!(error instanceof DecodeError || error instanceof LimitError)) throw error;
+      this.#unreadable(error);
+    }
+  }
+
+  #unreadable(error: DecodeError | LimitError): void {
+    if (this.#up === undefined) {
+      this.#handshake.closed(error);
+      return;
+    }
+    this.#setup.telemetry.count('connection.closed.malformed');
+    this.close(error, 'malformed');
+  }
+
+  #streamClosed(error: Error | undefined): void {
+    if (this.#up === undefined) this.#handshake.closed(error);
+    this.#end(
+      error === undefined
+        ? undefined
+        : new ConnectionError(`the connection to ${this.peerName} broke: ${error.message}`, { cause: error }),
+      'connection_closed',
+    );
+    this.#settleClosed();
+  }
+
+  // ---- from handshake to link, and to the end
+
+  #becomeUp(action: UpAction): void {
+    const { limits, clock, netTickTimeMs } = this.#setup;
+    const { peer } = action;
+    const has = (flag: DistFlags) => hasFlag(peer.flags, flag);
+    this.#up = {
+      peer,
+      replacesOld: action.replacesOld,
+      outbox: new Outbox(this.#stream, clock, limits.highWaterBytes, () => this.#owner.drained()),
+      encoder: new DistEncoder({
+        frameBytes: limits.frameBytes,
+        features: {
+          DIST_MONITOR: has(DistFlag.DIST_MONITOR),
+          DIST_MONITOR_NAME: has(DistFlag.DIST_MONITOR_NAME),
+          SEND_SENDER: has(DistFlag.SEND_SENDER),
+          EXIT_PAYLOAD: has(DistFlag.EXIT_PAYLOAD),
+          UNLINK_ID: has(DistFlag.UNLINK_ID),
+          SPAWN: has(DistFlag.SPAWN),
+          ALIAS: has(DistFlag.ALIAS),
+        },
+      }),
+      decoder: undefined,
+      ticker: new Ticker({ netTickTimeMs, hidden: peer.hidden }),
+      ticks: 0,
+      tickTimer: undefined,
+    };
+    this.#framer.prefixBytes = 4;
+    this.#framer.limitBytes = limits.frameBytes;
+    this.#framer.limitName = 'frameBytes';
+    this.#owner.up();
+  }
+
+  #handshakeFailed(action: CloseAction): void {
+    const { telemetry } = this.#setup;
+    telemetry.emit('handshake.failed', () => ({
+      stage: action.error.stage,
+      peer: action.error.peer,
+      error: action.error,
+    }));
+    // A refusal that was sent must still leave; anything else ends at once.
+    if (action.status !== undefined) this.#stream.end();
+    this.#end(action.error, action.status ?? 'handshake');
+    if (action.status === undefined) this.#stream.destroy();
+  }
+
+  #tick(up: Up): void {
+    up.tickTimer = this.#setup.clock.setTimeout(() => {
+      const { outbox } = up;
+      const decision = up.ticker.check(this.#reads, outbox.writtenBytes - up.ticks * 4, outbox.waitingBytes);
+      if (decision === 'net_tick_timeout') {
+        this.close(
+          new ConnectionError(
+            `${this.peerName} sent nothing within netTickTime (${this.#setup.netTickTimeMs} ms)`,
+          ),
+          'net_tick_timeout',
+        );
+        return;
+      }
+      if (decision === 'tick') {
+        up.encoder.tick(outbox.writer);
+        up.ticks++;
+        outbox.wrote();
+      }
+      this.#tick(up);
+    }, up.ticker.intervalMs);
+  }
+
+  /** Sends what is queued, then ends. */
+  end(reason: string): void {
+    this.#up?.outbox.flush();
+    this.#stream.end();
+    this.#end(undefined, reason);
+  }
+
+  /** Ends at once. Idempotent. */
+  close(error: BeamishError | undefined, reason: string): void {
+    this.#end(error, reason);
+    this.#stream.destroy();
+  }
+
+  #end(error: BeamishError | undefined, reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#handshake.abandon();
+    if (this.#up !== undefined) {
+      this.#setup.clock.clearTimeout(this.#up.tickTimer);
+      this.#up.outbox.close();
+    }
+    this.#owner.closed(error, reason);
+  }
+
+  get #live(): Up {
+    if (this.#up === undefined) throw new ConnectionError(`the connection to ${this.peerName} is not up`);
+    return this.#up;
+  }
+}
+
+/** What exists once the handshake is done. */
+interface Up {
+  readonly peer: PeerNode;
+  readonly replacesOld: boolean;
+  readonly outbox: Outbox;
+  readonly encoder: DistEncoder;
+  decoder: DistDecoder | undefined;
+  readonly ticker: Ticker;
+  /** Ticks sent: the ticker does not count them as written. */
+  ticks: number;
+  tickTimer: TimerHandle;
+}

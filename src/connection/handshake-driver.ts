@@ -1,0 +1,96 @@
+import type { Clock, TimerHandle } from '../env/clock.ts';
+import type { Stream } from '../env/streams.ts';
+import type { Acceptor, AcceptorAction } from '../handshake/acceptor.ts';
+import type { Initiator, InitiatorAction } from '../handshake/initiator.ts';
+import type { CloseAction, UpAction } from '../handshake/machine.ts';
+import { framed } from '../handshake/messages.ts';
+
+/** Answers to what the machines ask, and where their outcome goes. */
+export interface HandshakeOwner {
+  /** The acceptor asks what we know of this name. */
+  decide(peerName: string): 'ok' | 'ok_simultaneous' | 'nok' | 'not_allowed' | 'alive';
+  /** The initiator asks whether its call is still wanted. */
+  stillWanted(): boolean;
+  up(action: UpAction): void;
+  failed(action: CloseAction): void;
+}
+
+/** Grants the wishes of one handshake machine on one stream. */
+export class HandshakeDriver {
+  readonly #machine: Initiator | Acceptor;
+  readonly #stream: Stream;
+  readonly #clock: Clock;
+  readonly #owner: HandshakeOwner;
+  #timer: TimerHandle;
+
+  constructor(machine: Initiator | Acceptor, stream: Stream, clock: Clock, owner: HandshakeOwner) {
+    this.#machine = machine;
+    this.#stream = stream;
+    this.#clock = clock;
+    this.#owner = owner;
+  }
+
+  get stage(): string {
+    return this.#machine.stage;
+  }
+
+  start(): void {
+    this.#perform(this.#machine.start());
+  }
+
+  frame(body: Uint8Array): void {
+    this.#perform(this.#machine.step({ type: 'frame', body }));
+  }
+
+  closed(cause?: unknown): void {
+    this.#perform(this.#machine.step({ type: 'closed', cause }));
+  }
+
+  /** Ends the timer; the machine is not asked any more. */
+  abandon(): void {
+    this.#clock.clearTimeout(this.#timer);
+  }
+
+  #perform(actions: readonly (InitiatorAction | AcceptorAction)[]): void {
+    for (const action of actions) {
+      switch (action.type) {
+        case 'send':
+          this.#stream.write(framed(action.body));
+          break;
+        case 'arm':
+          this.#clock.clearTimeout(this.#timer);
+          this.#timer = this.#clock.setTimeout(
+            () => this.#perform(this.#machine.step({ type: 'timeout' })),
+            action.afterMs,
+          );
+          break;
+        case 'ask':
+          this.#answer(action);
+          break;
+        case 'up':
+          this.abandon();
+          this.#owner.up(action);
+          break;
+        case 'close':
+          this.abandon();
+          this.#owner.failed(action);
+          break;
+        default:
+          action satisfies never;
+      }
+    }
+  }
+
+  #answer(action: Extract<InitiatorAction | AcceptorAction, { type: 'ask' }>): void {
+    if ('step' in this.#machine && !('dynamic' in action)) {
+      const machine = this.#machine as Initiator;
+      this.#perform(machine.step({ type: 'decide', wanted: this.#owner.stillWanted() }));
+      return;
+    }
+    const machine = this.#machine as Acceptor;
+    const dynamic = (action as Extract<AcceptorAction, { type: 'ask' }>).dynamic;
+    // A caller without a name is refused: this node names nobody.
+    const status = dynamic ? 'not_allowed' : this.#owner.decide(action.peer);
+    this.#perform(machine.step({ type: 'decide', status }));
+  }
+}

@@ -1,0 +1,85 @@
+/** The front door: every public name, one by one. */
+export { actor } from './actor/actor.ts';
+export type {
+  DnsOptions,
+  GossipOptions,
+  HostsOptions,
+  Strategy,
+  StrategyContext,
+  StrategyHandle,
+} from './discovery/index.ts';
+export { dns, gossip, hosts } from './discovery/index.ts';
+export type {
+  Clock,
+  Datagrams,
+  Env,
+  Host,
+  Log,
+  LogArea,
+  LogLevel,
+  LogRecord,
+  Random,
+  Resolver,
+  Stream,
+  Streams,
+} from './env/index.ts';
+export type { Limits } from './env/limits.ts';
+export type { ErrorCode } from './errors.ts';
+export {
+  BeamishError,
+  CallTimeoutError,
+  ConnectionError,
+  DecodeError,
+  EncodeError,
+  ExitError,
+  HandshakeError,
+  LimitError,
+  NameTakenError,
+  NotSpawnableError,
+  OptionsError,
+} from './errors.ts';
+export type { Mfa } from './kernel/spawner.ts';
+export { mfa } from './kernel/spawner.ts';
+export type { NodeSnapshot, NodesKind, PeerInfo } from './node.ts';
+export { Node, startNode } from './node.ts';
+export type { EpmdOptions, ListenOptions, NodeOptions } from './options.ts';
+export { DEFAULT_OPTIONS } from './options.ts';
+export type { Destination } from './process/destination.ts';
+export { at, global } from './process/destination.ts';
+export type { GlobalNames } from './process/global-names.ts';
+export type {
+  Actor,
+  CallOptions,
+  Client,
+  MailboxOptions,
+  ReceiveOptions,
+  SpawnOptions,
+} from './process/protocol.ts';
+export type { Self } from './process/self.ts';
+export { Down, Exit, NodeDown, NodeUp } from './process/system-messages.ts';
+export type { DecodeOptions, EncodeOptions } from './term/index.ts';
+export {
+  Atom,
+  AtomMap,
+  atom,
+  atoms,
+  BitString,
+  bytes,
+  charlist,
+  compareTerms,
+  decodeTerm,
+  ExternalFun,
+  encodeTerm,
+  equalTerms,
+  Float,
+  float,
+  ImproperList,
+  inspectTerm,
+  OpaqueFun,
+  Pid,
+  Port,
+  Ref,
+  Tuple,
+  text,
+  tuple,
+} from './term/index.ts';

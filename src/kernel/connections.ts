@@ -1,0 +1,358 @@
+import { Connection, type ConnectionSetup } from '../connection/connection.ts';
+import type { Env } from '../env/index.ts';
+import type { Limits } from '../env/limits.ts';
+import type { Listener, Stream } from '../env/streams.ts';
+import { BeamishError, ConnectionError } from '../errors.ts';
+import type { Telemetry } from '../telemetry/events.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** Where a peer listens. */
+export interface PeerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What the table of connections asks of the node. */
+export interface ConnectionsOwner {
+  /** Finds where a node listens. Rejects with ConnectionError when nobody knows. */
+  locate(nodeName: string, signal: AbortSignal): Promise<PeerAddress>;
+  /** A link is usable: from now on its frames go to the sink that the owner attaches to it here. */
+  nodeUp(connection: Connection): void;
+  /** Its link is gone. Called exactly once for each `nodeUp`. */
+  nodeDown(connection: Connection, reason: string): void;
+  /** Nobody could be reached under this name; signals that waited are dropped. */
+  unreachable(nodeName: string): void;
+  drained(nodeName: string): void;
+}
+
+export interface ConnectionsOptions {
+  readonly setup: ConnectionSetup;
+  readonly longNames: boolean;
+  readonly env: Env;
+  readonly limits: Limits;
+  readonly telemetry: Telemetry;
+  readonly logger: Logger;
+  readonly owner: ConnectionsOwner;
+}
+
+/** The whole set-up of a connection, from look-up to proven cookie, as in OTP's net_setuptime. */
+const SETUP_MS = 7_000;
+
+/** One name that is being connected. */
+interface Attempt {
+  readonly name: string;
+  readonly abort: AbortController;
+  /** Our own call, once its stream stands. */
+  call: Connection | undefined;
+  /** Signals that leave when the link is up, in order. */
+  readonly waiting: ((connection: Connection) => void)[];
+  readonly waiters: { resolve(): void; reject(error: unknown): void }[];
+  deadline: unknown;
+  /** The peer told us to expect its own call (`nok`), or we told it to go on with it (`ok_simultaneous`). */
+  yielded: boolean;
+}
+
+/**
+ * One link per peer: who is connected, who is being connected, and what waits for it.
+ *
+ * Two nodes that dial each other at once end with one link by OTP's rule: the call of the greater name wins. The
+ * other side learns it as `nok` and waits for that call, or says `ok_simultaneous` and gives up its own.
+ */
+export class Connections {
+  readonly #o: ConnectionsOptions;
+  readonly #up = new Map<string, Connection>();
+  readonly #attempts = new Map<string, Attempt>();
+  /** Calls of others that have told their name and not yet proven the cookie. */
+  readonly #incoming = new Map<string, Set<Connection>>();
+  readonly #unauthenticated = new Set<Connection>();
+  #listener: Listener | undefined;
+  #stopped = false;
+
+  constructor(options: ConnectionsOptions) {
+    this.#o = options;
+  }
+
+  async listen(host: string | undefined, port: number): Promise<Listener> {
+    this.#listener = await this.#o.env.streams.listen(
+      { ...(host === undefined ? {} : { host }), port },
+      (stream) => this.#accept(stream),
+    );
+    return this.#listener;
+  }
+
+  /** The live link to a node. The data path asks this for every message. */
+  up(nodeName: string): Connection | undefined {
+    return this.#up.get(nodeName);
+  }
+
+  all(): Iterable<Connection> {
+    return this.#up.values();
+  }
+
+  isConnecting(nodeName: string): boolean {
+    return this.#attempts.has(nodeName);
+  }
+
+  /** Resolves when the link is up. Rejects with ConnectionError, HandshakeError, or the signal's reason. */
+  connect(nodeName: string, signal?: AbortSignal): Promise<void> {
+    if (this.#up.has(nodeName)) return Promise.resolve();
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      const attempt = this.#attempt(nodeName, reject);
+      if (attempt === undefined) return;
+      const waiter = {
+        resolve: () => settle(resolve),
+        reject: (error: unknown) => settle(() => reject(error)),
+      };
+      const onAbort = () => {
+        const at = attempt.waiters.indexOf(waiter);
+        if (at >= 0) attempt.waiters.splice(at, 1);
+        reject(signal?.reason);
+      };
+      const settle = (then: () => void) => {
+        signal?.removeEventListener('abort', onAbort);
+        then();
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      attempt.waiters.push(waiter);
+    });
+  }
+
+  /** Runs `write` on the link once it is up. False when it cannot wait: it is dropped then. */
+  whenUp(nodeName: string, write: (connection: Connection) => void): boolean {
+    const attempt = this.#attempt(nodeName, () => this.#o.owner.unreachable(nodeName));
+    if (attempt === undefined) return false;
+    if (attempt.waiting.length >= this.#o.limits.waitingSignals) {
+      this.#o.telemetry.count('connection.dropped.waiting');
+      return false;
+    }
+    attempt.waiting.push(write);
+    return true;
+  }
+
+  /** Ends the link to a node. False when there was none. */
+  disconnect(nodeName: string): boolean {
+    const connection = this.#up.get(nodeName);
+    if (connection === undefined) return false;
+    connection.close(undefined, 'disconnect');
+    return true;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const stopped = new ConnectionError('this node is stopping');
+    for (const attempt of [...this.#attempts.values()]) this.#fail(attempt, stopped);
+    for (const connection of [...this.#unauthenticated]) connection.close(stopped, 'stopping');
+    const closed = [...this.#up.values()].map((connection) => {
+      connection.end('stopping');
+      return connection.closed;
+    });
+    await Promise.all([...closed, this.#listener?.close()]);
+  }
+
+  // ---- our own calls
+
+  #attempt(nodeName: string, refuse: (error: ConnectionError) => void): Attempt | undefined {
+    const known = this.#attempts.get(nodeName);
+    if (known !== undefined) return known;
+    const refused = this.#refusal(nodeName);
+    if (refused !== undefined) {
+      refuse(new ConnectionError(refused));
+      return undefined;
+    }
+    const attempt: Attempt = {
+      name: nodeName,
+      abort: new AbortController(),
+      call: undefined,
+      waiting: [],
+      waiters: [],
+      deadline: undefined,
+      yielded: false,
+    };
+    this.#attempts.set(nodeName, attempt);
+    attempt.deadline = this.#o.env.clock.setTimeout(
+      () => this.#fail(attempt, new ConnectionError(`no connection to ${nodeName} within ${SETUP_MS} ms`)),
+      SETUP_MS,
+    );
+    // A call of that node which is under way counts as ours; we dial only if it comes to nothing.
+    if (this.#incoming.has(nodeName)) attempt.yielded = true;
+    else void this.#dial(attempt);
+    return attempt;
+  }
+
+  #refusal(nodeName: string): string | undefined {
+    const { setup, longNames } = this.#o;
+    if (this.#stopped) return 'this node is stopping';
+    if (nodeName === setup.name) return `${nodeName} is this node itself`;
+    const host = /^[^@]+@([^@]+)$/.exec(nodeName)?.[1];
+    if (host === undefined || nodeName.length > 255)
+      return `expected a node name "name@host", got ${JSON.stringify(nodeName.slice(0, 260))}`;
+    const isLong = host.includes('.') || host.includes(':');
+    if (isLong !== longNames)
+      return (
+        `${nodeName} has a ${isLong ? 'long' : 'short'} name and this node (${setup.name}) a ` +
+        `${longNames ? 'long' : 'short'} one; the two kinds cannot connect`
+      );
+    return undefined;
+  }
+
+  async #dial(attempt: Attempt): Promise<void> {
+    const { owner, env, setup } = this.#o;
+    attempt.yielded = false;
+    try {
+      const address = await owner.locate(attempt.name, attempt.abort.signal);
+      if (this.#attempts.get(attempt.name) !== attempt) return;
+      const stream = await env.streams.connect({ ...address, signal: attempt.abort.signal });
+      if (this.#attempts.get(attempt.name) !== attempt || attempt.yielded) {
+        stream.start({ data: () => {}, closed: () => {} });
+        stream.destroy();
+        return;
+      }
+      const call: Connection = Connection.dial(setup, stream, attempt.name, {
+        decide: () => 'nok',
+        stillWanted: () => this.#attempts.get(attempt.name) === attempt,
+        up: () => this.#becameUp(call),
+        drained: () => owner.drained(attempt.name),
+        closed: (error, reason) => {
+          if (attempt.call === call) attempt.call = undefined;
+          this.#closed(call, reason);
+          if (this.#attempts.get(attempt.name) !== attempt) return;
+          if (reason === 'nok') attempt.yielded = true;
+          else if (!attempt.yielded)
+            this.#fail(attempt, error ?? new ConnectionError(`${attempt.name} closed the connection`));
+        },
+      });
+      attempt.call = call;
+    } catch (error) {
+      if (this.#attempts.get(attempt.name) === attempt && !attempt.yielded) this.#fail(attempt, error);
+    }
+  }
+
+  #fail(attempt: Attempt, error: unknown): void {
+    const { env, telemetry, logger, owner } = this.#o;
+    if (this.#attempts.get(attempt.name) !== attempt) return;
+    this.#attempts.delete(attempt.name);
+    env.clock.clearTimeout(attempt.deadline);
+    attempt.abort.abort(error);
+    attempt.call?.close(undefined, 'abandoned');
+    const message = error instanceof Error ? error.message : String(error);
+    telemetry.emit('connection.failed', () => ({ peer: attempt.name, error }));
+    logger.debug('connection', () => `no connection to ${attempt.name}: ${message}`);
+    if (attempt.waiting.length > 0) telemetry.count('connection.dropped.unreachable', attempt.waiting.length);
+    owner.unreachable(attempt.name);
+    const failure =
+      error instanceof BeamishError
+        ? error
+        : new ConnectionError(`cannot connect to ${attempt.name}: ${message}`, { cause: error });
+    for (const waiter of attempt.waiters) waiter.reject(failure);
+  }
+
+  // ---- calls of others
+
+  #accept(stream: Stream): void {
+    const { setup, limits, telemetry, logger, owner } = this.#o;
+    if (this.#stopped || this.#unauthenticated.size >= limits.unauthenticatedSockets) {
+      telemetry.count('connection.refused.unauthenticated');
+      logger.oncePerMinute(
+        'connection',
+        'unauthenticated',
+        `refusing connections: ${limits.unauthenticatedSockets} sockets have not proven the cookie yet (limits.unauthenticatedSockets)`,
+      );
+      stream.start({ data: () => {}, closed: () => {} });
+      stream.destroy();
+      return;
+    }
+    let claimed: string | undefined;
+    const connection: Connection = Connection.accept(setup, stream, {
+      decide: (peerName) => {
+        claimed = peerName;
+        return this.#decide(connection, peerName);
+      },
+      stillWanted: () => true,
+      up: () => {
+        this.#unauthenticated.delete(connection);
+        if (claimed !== undefined) this.#forgetIncoming(claimed, connection);
+        this.#becameUp(connection);
+      },
+      drained: () => owner.drained(connection.peerName),
+      closed: (_error, reason) => {
+        this.#unauthenticated.delete(connection);
+        this.#closed(connection, reason);
+        if (claimed === undefined) return;
+        this.#forgetIncoming(claimed, connection);
+        // We gave way to a call that came to nothing: dial ourselves.
+        const attempt = this.#attempts.get(claimed);
+        if (attempt?.yielded && attempt.call === undefined && !this.#incoming.has(claimed))
+          void this.#dial(attempt);
+      },
+    });
+    this.#unauthenticated.add(connection);
+  }
+
+  /** What to answer to a call from this name: net_kernel's accept_pending, erl_dist_protocol "send_status". */
+  #decide(connection: Connection, peerName: string): 'ok' | 'ok_simultaneous' | 'nok' | 'alive' {
+    const own = this.#o.setup.name;
+    if (peerName === own) return 'nok';
+    const attempt = this.#attempts.get(peerName);
+    if (attempt !== undefined && !attempt.yielded) {
+      if (peerName < own) return 'nok';
+      attempt.yielded = true;
+      attempt.call?.close(undefined, 'simultaneous');
+      attempt.call = undefined;
+      this.#remember(peerName, connection);
+      return 'ok_simultaneous';
+    }
+    this.#remember(peerName, connection);
+    return this.#up.has(peerName) ? 'alive' : 'ok';
+  }
+
+  #remember(peerName: string, connection: Connection): void {
+    const set = this.#incoming.get(peerName);
+    if (set === undefined) this.#incoming.set(peerName, new Set([connection]));
+    else set.add(connection);
+  }
+
+  #forgetIncoming(peerName: string, connection: Connection): void {
+    const set = this.#incoming.get(peerName);
+    if (set?.delete(connection) && set.size === 0) this.#incoming.delete(peerName);
+  }
+
+  // ---- up and down
+
+  #becameUp(connection: Connection): void {
+    const { owner, env, setup } = this.#o;
+    const name = connection.peerName;
+    const old = this.#up.get(name);
+    if (old !== undefined) {
+      // Both sides must keep the same one: the later of two calls by one side, else the call of the greater name.
+      const oursIsGreater = setup.name > name;
+      if (
+        old.outgoing !== connection.outgoing &&
+        connection.outgoing !== oursIsGreater &&
+        !connection.replacesOld
+      ) {
+        connection.close(undefined, 'duplicate');
+        return;
+      }
+      old.close(undefined, 'replaced');
+    }
+    this.#up.set(name, connection);
+    const attempt = this.#attempts.get(name);
+    if (attempt !== undefined) {
+      this.#attempts.delete(name);
+      env.clock.clearTimeout(attempt.deadline);
+      if (attempt.call !== connection) attempt.call?.close(undefined, 'duplicate');
+      attempt.abort.abort(new ConnectionError(`${name} is connected`));
+    }
+    owner.nodeUp(connection);
+    if (attempt === undefined) return;
+    for (const write of attempt.waiting) write(connection);
+    for (const waiter of attempt.waiters) waiter.resolve();
+  }
+
+  #closed(connection: Connection, reason: string): void {
+    if (this.#up.get(connection.peerName) !== connection) return;
+    this.#up.delete(connection.peerName);
+    this.#o.owner.nodeDown(connection, reason);
+  }
+}
