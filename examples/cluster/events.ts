@@ -60,9 +60,9 @@ export type MemberName = (typeof MEMBER_NAMES)[number];
 
 /** The registered actor that each member keeps, and what it does with text. */
 export const SPEAKERS = {
-  ada: { actor: 'crier', does: 'shouts' },
-  ben: { actor: 'mirror', does: 'turns text around' },
-  cyd: { actor: 'teller', does: 'counts' },
+  ada: { actor: 'crier', does: 'shouts text' },
+  ben: { actor: 'mirror', does: 'reverses text' },
+  cyd: { actor: 'teller', does: 'counts words' },
 } as const satisfies Record<MemberName, { actor: string; does: string }>;
 
 export const HOST = '127.0.0.1';

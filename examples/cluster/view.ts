@@ -28,6 +28,8 @@ export interface View {
 const FLASH_MS = 350;
 const BOX_WIDTH = 24;
 const MIN_GAP = 10;
+/** Below this the panels would be titles only. */
+const MIN_PANEL_ROWS = 4;
 const HINT =
   'type a line: it goes to an actor on another node    @ben hi    /kill cyd    /start cyd    /quit';
 
@@ -39,14 +41,15 @@ export function draw(input: ViewInput): View {
   const head = [header(input), [], ...(graphFits ? graph(input) : list(input)), []];
   const join = joinRows(input);
   const foot = [[], ...join.rows, [], prompt(input)];
-
-  const space = rowsLeft - head.length - foot.length;
-  let rows: Row[];
   const continued = new Set<number>();
-  if (space >= 4) {
-    const body = panels(input, space);
+  const space = rowsLeft - head.length;
+  let rows: Row[];
+  if (space >= foot.length + MIN_PANEL_ROWS) {
+    const body = panels(input, space - foot.length);
     for (const i of join.continued) continued.add(head.length + body.length + 1 + i);
     rows = [...head, ...body, ...foot];
+  } else if (space >= MIN_PANEL_ROWS + 1) {
+    rows = [...head, ...panels(input, space - 1), prompt(input)];
   } else {
     // On a very low screen: as much of the top as there is room for, and always the line one types on.
     rows = [...head.slice(0, rowsLeft - 1), prompt(input)];
@@ -104,13 +107,19 @@ function box(input: ViewInput, name: MemberName): Row[] {
   const edge: Style | undefined = member.status === 'up' ? undefined : 'dim';
   const inner = BOX_WIDTH - 4;
   const line = (row: Row): Row => [span('│ ', edge), ...fit(row, inner), span(' │', edge)];
+  // The link between the outer two goes round below the one in the middle.
+  const half = Math.floor(BOX_WIDTH / 2) - 1;
+  const foot =
+    name === 'ben'
+      ? '─'.repeat(BOX_WIDTH - 2)
+      : `${'─'.repeat(half)}┬${'─'.repeat(half)}`.slice(0, BOX_WIDTH - 2);
   const calls = member.status === 'up' ? `${member.calls} calls answered` : '';
   return [
     [span(`╭${'─'.repeat(BOX_WIDTH - 2)}╮`, edge)],
     line([statusDot(input, name), span(` ${name}`, 'bold'), span(`   ${statusText(input, name)}`, 'dim')]),
     line([span(actor, 'accent'), span(` ${does}`)]),
     line([span(calls, 'dim')]),
-    [span(`╰${'─'.repeat(BOX_WIDTH - 2)}╯`, edge)],
+    [span(`╰${foot}╯`, edge)],
   ];
 }
 
