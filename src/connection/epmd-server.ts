@@ -185,15 +185,15 @@ class Driver implements EmbeddedEpmd {
     const { telemetry, logger } = this.#options;
     switch (note.type) {
       case 'registered':
-        telemetry.count('epmd.server.registered');
+        telemetry.emit('epmd.server.registered', () => ({ name: note.name, port: note.port }));
         logger.debug('epmd', () => `${note.name} registered, port ${note.port}`);
         break;
       case 'unregistered':
-        telemetry.count('epmd.server.unregistered');
+        telemetry.emit('epmd.server.unregistered', () => ({ name: note.name }));
         logger.debug('epmd', () => `${note.name} is gone`);
         break;
       case 'refused':
-        telemetry.count(`epmd.server.refused.${note.cause}`);
+        telemetry.emit(`epmd.server.refused.${note.cause}`, () => ({ detail: note.detail }));
         logger.debug('epmd', () => `refused a request: ${note.detail}`);
         break;
       default:
