@@ -1,0 +1,89 @@
+%% The BEAM's side of the benchmarks. Loaded as text and compiled in memory, so no macros and no includes.
+%%
+%% Any sender may work with any sink, on a BEAM or on Beamish. The sender says {start, Self, Count} to the name
+%% `sink`, gets {ready, SinkPid}, sends {msg, 1} .. {msg, Count} (or {msg, I, Binary}) to that pid, and gets {done, Count}
+%% once the sink has seen them all in order, or {bad, Expected, Got}. The time runs from the first send to `done`.
+-module(bench_beam).
+-export([start/0, one_way/3, calls/2, local_sends/1, local_calls/1, spawns/1, idle_bytes/1]).
+-export([init/1, handle_call/3, handle_cast/2]).
+
+start() ->
+    Starter = self(),
+    spawn(fun() -> register(sink, self()), Starter ! sink_is_up, sink() end),
+    receive sink_is_up -> ok end,
+    {ok, _} = gen_server:start({local, adder}, bench_beam, [], []),
+    ok.
+
+init([]) -> {ok, none}.
+handle_call({add, N}, _From, State) -> {reply, N + 1, State}.
+handle_cast(_, State) -> {noreply, State}.
+
+sink() ->
+    receive
+        {start, From, Count} ->
+            From ! {ready, self()},
+            From ! count(1, Count),
+            sink()
+    end.
+
+count(Next, Count) when Next > Count -> {done, Count};
+count(Next, Count) ->
+    receive
+        {msg, Next} -> count(Next + 1, Count);
+        {msg, Next, Binary} when is_binary(Binary) -> count(Next + 1, Count);
+        Other -> {bad, Next, Other}
+    end.
+
+%% All functions below answer with microseconds, or crash when something was lost or out of order.
+
+one_way(To, Count, Bytes) ->
+    To ! {start, self(), Count},
+    Sink = receive {ready, Pid} -> Pid end,
+    Start = erlang:monotonic_time(microsecond),
+    case Bytes of
+        0 -> send_small(Sink, 1, Count);
+        _ -> send_binary(Sink, 1, Count, binary:copy(<<255>>, Bytes))
+    end,
+    receive {done, Count} -> ok end,
+    erlang:monotonic_time(microsecond) - Start.
+
+send_small(_, I, Count) when I > Count -> ok;
+send_small(Sink, I, Count) -> Sink ! {msg, I}, send_small(Sink, I + 1, Count).
+
+send_binary(_, I, Count, _) when I > Count -> ok;
+send_binary(Sink, I, Count, Binary) -> Sink ! {msg, I, Binary}, send_binary(Sink, I + 1, Count, Binary).
+
+calls(To, Count) -> timed(fun() -> call(To, 1, Count) end).
+
+call(_, I, Count) when I > Count -> ok;
+call(To, I, Count) ->
+    I1 = I + 1,
+    I1 = gen_server:call(To, {add, I}),
+    call(To, I1, Count).
+
+local_sends(Count) -> one_way(sink, Count, 0).
+
+local_calls(Count) -> calls(adder, Count).
+
+spawns(Count) -> timed(fun() -> spawn_one(Count) end).
+
+spawn_one(0) -> ok;
+spawn_one(Left) ->
+    {Pid, Ref} = spawn_monitor(fun() -> ok end),
+    receive {'DOWN', Ref, process, Pid, normal} -> ok end,
+    spawn_one(Left - 1).
+
+%% Bytes of memory that one idle process takes.
+idle_bytes(Count) ->
+    Wait = fun() -> receive stop -> ok end end,
+    erlang:garbage_collect(),
+    Before = erlang:memory(processes),
+    Pids = [spawn(Wait) || _ <- lists:seq(1, Count)],
+    After = erlang:memory(processes),
+    [Pid ! stop || Pid <- Pids],
+    (After - Before) / Count.
+
+timed(Fun) ->
+    Start = erlang:monotonic_time(microsecond),
+    Fun(),
+    erlang:monotonic_time(microsecond) - Start.

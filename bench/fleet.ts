@@ -1,0 +1,90 @@
+import { fileURLToPath } from 'node:url';
+import { type Beam, type Epmd, startBeam, startEpmd } from '../spec/support/beam-node.ts';
+import { freeUdpPort } from '../spec/support/ports.ts';
+import { Worker } from './worker.ts';
+
+const COOKIE = 'bench';
+const BENCH_BEAM = fileURLToPath(new URL('./beam/bench_beam.erl', import.meta.url));
+
+/** The operating system processes of a run. Each is started when a row first asks for it and kept until the end. */
+export class Fleet {
+  readonly #started = new Map<string, Promise<unknown>>();
+  readonly #ends: (() => Promise<void>)[] = [];
+
+  /** BEAM nodes `beam1@127.0.0.1` and `beam2@127.0.0.1`, with their sink and adder. */
+  beam(number: 1 | 2): Promise<Beam> {
+    return this.#once(`beam${number}`, async () => {
+      const { port } = await this.#epmd();
+      const beam = await startBeam({ name: beamName(number), cookie: COOKIE, epmdPort: port });
+      this.#ends.push(() => beam.kill());
+      await beam.load(BENCH_BEAM);
+      await beam.eval('bench_beam:start()');
+      return beam;
+    });
+  }
+
+  /** Beamish nodes `beamish1@127.0.0.1` and `beamish2@127.0.0.1`, likewise. */
+  beamish(number: 1 | 2): Promise<Worker> {
+    return this.#once(`beamish${number}`, async () => {
+      const worker = this.#worker('beamish');
+      await worker.ask('start', await this.nodeOptions(beamishName(number)));
+      return worker;
+    });
+  }
+
+  /** A Beamish node for one measurement, for rows that wear it out. `start` is yet to be asked. */
+  fresh(flags: readonly string[] = []): Worker {
+    return this.#worker('beamish', flags);
+  }
+
+  async nodeOptions(name: string): Promise<Record<string, unknown>> {
+    return { name, cookie: COOKIE, epmd: { mode: 'external', port: (await this.#epmd()).port } };
+  }
+
+  /** A UDP port for gossip that nobody else hears. */
+  gossipPort(): Promise<number> {
+    return this.#once('gossip port', freeUdpPort);
+  }
+
+  /** Bare sockets: a client, and the port of the server in the other process. */
+  sockets(): Promise<{ readonly client: Worker; readonly port: number }> {
+    return this.#once('sockets', async () => {
+      const server = this.#worker('socket');
+      return { client: this.#worker('socket'), port: await server.ask<number>('listen') };
+    });
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#ends.reverse().map((end) => end()));
+  }
+
+  /** Starts something that is needed once per run. */
+  once<T>(key: string, start: () => Promise<T>): Promise<T> {
+    return this.#once(key, start);
+  }
+
+  #epmd(): Promise<Epmd> {
+    return this.#once('epmd', async () => {
+      const epmd = await startEpmd();
+      this.#ends.push(() => epmd.stop());
+      return epmd;
+    });
+  }
+
+  #worker(name: string, flags: readonly string[] = []): Worker {
+    const worker = new Worker(name, flags);
+    this.#ends.push(() => worker.end());
+    return worker;
+  }
+
+  #once<T>(key: string, start: () => Promise<T>): Promise<T> {
+    const known = this.#started.get(key);
+    if (known !== undefined) return known as Promise<T>;
+    const starting = start();
+    this.#started.set(key, starting);
+    return starting;
+  }
+}
+
+export const beamName = (number: 1 | 2): string => `beam${number}@127.0.0.1`;
+export const beamishName = (number: 1 | 2): string => `beamish${number}@127.0.0.1`;

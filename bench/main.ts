@@ -1,0 +1,125 @@
+/**
+ * `npm run bench`: prints the machine and the versions, then measures every row several times, the rows taking
+ * turns, so that a slow minute of the machine falls on all of them alike. What counts are the ratios between rows
+ * of one run. The peers are operating system processes of their own, and Beamish is the built package.
+ *
+ *   --only TEXT    rows whose name contains TEXT, and the rows they are held against; may be given more than once
+ *   --rounds N     measurements of each row (5)
+ *   --json FILE    also write everything as JSON
+ *   --list         only tell the rows' names
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { beamAvailable } from '../spec/support/beam-node.ts';
+import { Fleet } from './fleet.ts';
+import { describeMachine, machineLines, table } from './report.ts';
+import { type Need, type Result, type Row, type Skipped, summarise } from './row.ts';
+import { discoveryRows } from './rows/discovery.ts';
+import { localRows } from './rows/local.ts';
+import { remoteRows } from './rows/remote.ts';
+import { socketRows } from './rows/socket.ts';
+
+const ROWS: readonly Row[] = [...socketRows, ...remoteRows, ...localRows, ...discoveryRows];
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    rounds: { type: 'string', default: '5' },
+    json: { type: 'string' },
+    list: { type: 'boolean', default: false },
+  },
+});
+
+if (options.list) for (const row of ROWS) console.log(row.name);
+else process.exitCode = await run();
+
+async function run(): Promise<number> {
+  const rounds = Number(options.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1');
+  const rows = chosen(ROWS, options.only);
+  if (rows.length === 0) {
+    console.error(`no row is called ${options.only.join(' or ')}; --list tells the names`);
+    return 1;
+  }
+  const missing = missingNeeds();
+  const machine = describeMachine(!missing.has('erl'));
+  console.log(machineLines(machine));
+  const measured = await measureAll(rows, rounds, missing);
+  const medians = new Map<string, number>();
+  for (const row of rows) {
+    const numbers = measured.get(row);
+    if (Array.isArray(numbers)) medians.set(row.name, summarise(row, numbers, () => undefined).median);
+  }
+  const results: (Result | Skipped)[] = rows.map((row) => {
+    const numbers = measured.get(row);
+    return Array.isArray(numbers)
+      ? summarise(row, numbers, (name) => medians.get(name))
+      : { name: row.name, skipped: numbers ?? 'not measured' };
+  });
+  console.log(`\n${table(results)}`);
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify({ machine, rounds, results }, undefined, 2)}\n`);
+  }
+  const failed = [...measured.values()].some(
+    (numbers) => typeof numbers === 'string' && numbers.startsWith('FAILED'),
+  );
+  return failed ? 1 : 0;
+}
+
+/** The rows asked for, and those they are held against. */
+function chosen(rows: readonly Row[], only: readonly string[]): readonly Row[] {
+  if (only.length === 0) return rows;
+  const wanted = rows.filter((row) =>
+    only.some((text) => row.name.toLowerCase().includes(text.toLowerCase())),
+  );
+  const against = new Set(wanted.flatMap((row) => (row.goals ?? []).map((goal) => goal.against)));
+  return rows.filter((row) => wanted.includes(row) || against.has(row.name));
+}
+
+function missingNeeds(): ReadonlyMap<Need, string> {
+  const missing = new Map<Need, string>();
+  if (!beamAvailable()) missing.set('erl', 'erl is not installed');
+  if (!existsSync(new URL('../dist/index.js', import.meta.url)))
+    missing.set('beamish', 'Beamish is not built');
+  return missing;
+}
+
+/** Numbers of each row, or why there are none. A row that fails is out for the rest of the run; the others go on. */
+async function measureAll(
+  rows: readonly Row[],
+  rounds: number,
+  missing: ReadonlyMap<Need, string>,
+): Promise<ReadonlyMap<Row, number[] | string>> {
+  const measured = new Map<Row, number[] | string>();
+  for (const row of rows) {
+    const reason = row.needs.map((need) => missing.get(need)).find((text) => text !== undefined);
+    measured.set(row, reason ?? []);
+  }
+  const fleet = new Fleet();
+  try {
+    // Round 0 starts the peers and warms them up; its numbers do not count.
+    for (let round = 0; round <= rounds; round++) {
+      for (const row of rows) {
+        const numbers = measured.get(row);
+        if (!Array.isArray(numbers)) continue;
+        progress(round === 0 ? `warm-up: ${row.name}` : `round ${round} of ${rounds}: ${row.name}`);
+        try {
+          const value = await row.measure(fleet);
+          if (round > 0) numbers.push(value);
+        } catch (error) {
+          const text = error instanceof Error ? error.message : String(error);
+          measured.set(row, `FAILED: ${text.split('\n')[0]}`);
+        }
+      }
+    }
+  } finally {
+    progress('');
+    await fleet.end();
+  }
+  return measured;
+}
+
+/** One line on a terminal that rewrites itself; nothing where output is kept. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}

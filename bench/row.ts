@@ -1,0 +1,77 @@
+import type { Fleet } from './fleet.ts';
+
+/** What a row needs on the machine; a row is skipped, aloud, when it is not there. */
+export type Need = 'erl' | 'beamish';
+
+export interface Goal {
+  /** The row this one is held against; absent: the number itself. */
+  readonly against?: string;
+  /** At least this many times the other row. */
+  readonly atLeast?: number;
+  /** At most this many times the other row, or this number itself. */
+  readonly atMost?: number;
+}
+
+/** One line of the table. */
+export interface Row {
+  readonly name: string;
+  readonly unit: string;
+  readonly needs: readonly Need[];
+  readonly goals?: readonly Goal[];
+  /** One measurement, in `unit`. Throws when anything was lost or out of order. */
+  measure(fleet: Fleet): Promise<number>;
+}
+
+export interface Result {
+  readonly name: string;
+  readonly unit: string;
+  readonly median: number;
+  /** Half the distance between the lowest and highest measurement, as a share of the median. */
+  readonly spread: number;
+  readonly measurements: readonly number[];
+  readonly goals: readonly Verdict[];
+}
+
+export interface Verdict {
+  /** `6 × one-way small, BEAM to BEAM` */
+  readonly goal: string;
+  readonly ratio: number;
+  readonly met: boolean;
+}
+
+export interface Skipped {
+  readonly name: string;
+  readonly skipped: string;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const high = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? Number.NaN) + high) / 2;
+}
+
+/** Sums a row up; `medianOf` tells the other rows' medians, as far as they were measured. */
+export function summarise(
+  row: Row,
+  measurements: readonly number[],
+  medianOf: (name: string) => number | undefined,
+): Result {
+  const middle = median(measurements);
+  const spread = (Math.max(...measurements) - Math.min(...measurements)) / 2 / middle;
+  const goals: Verdict[] = [];
+  for (const { against, atLeast, atMost } of row.goals ?? []) {
+    const base = against === undefined ? 1 : medianOf(against);
+    if (base === undefined) continue;
+    const ratio = middle / base;
+    const met =
+      ratio >= (atLeast ?? Number.NEGATIVE_INFINITY) && ratio <= (atMost ?? Number.POSITIVE_INFINITY);
+    const bound = atLeast !== undefined ? `at least ${atLeast}` : `at most ${atMost}`;
+    goals.push({
+      goal: against === undefined ? `${bound} ${row.unit}` : `${bound} × ${against}`,
+      ratio,
+      met,
+    });
+  }
+  return { name: row.name, unit: row.unit, median: middle, spread, measurements, goals };
+}
