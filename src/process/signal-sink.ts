@@ -10,6 +10,8 @@ export interface SignalSink {
   /** False when the link to that node is above its high-water mark, or the message was dropped. Throws EncodeError. */
   send(from: Pid, to: Pid, message: unknown): boolean;
   sendName(from: Pid, node: string, name: Atom, message: unknown): boolean;
+  /** Whether that node is connected and takes ALIAS_SEND. When absent: no node does. */
+  hasAlias?(node: string): boolean;
   sendAlias(from: Pid, alias: Ref, message: unknown): boolean;
   link(from: Pid, to: Pid): void;
   unlink(id: bigint, from: Pid, to: Pid): void;

@@ -1,0 +1,68 @@
+import { ExitError } from '../errors.ts';
+import { type Atom, atom } from '../term/atom.ts';
+import { Pid } from '../term/identifiers.ts';
+import { Tuple, tuple } from '../term/tuple.ts';
+
+export const NORMAL = atom('normal');
+export const SHUTDOWN = atom('shutdown');
+export const KILL = atom('kill');
+export const KILLED = atom('killed');
+export const NOPROC = atom('noproc');
+export const NOCONNECTION = atom('noconnection');
+export const UNDEF = atom('undef');
+export const JS_ERROR = atom('js_error');
+export const NOCATCH = atom('nocatch');
+export const CALLING_SELF = atom('calling_self');
+export const MAILBOX_FULL = atom('mailbox_full');
+
+const WORDS: Readonly<Record<string, Atom>> = { normal: NORMAL, shutdown: SHUTDOWN, kill: KILL };
+
+/**
+ * An exit reason as users give it: any term. The strings `normal`, `shutdown` and `kill` mean those atoms, since a
+ * text of that spelling is never what was meant.
+ */
+export function toReason(reason: unknown): unknown {
+  return typeof reason === 'string' && Object.hasOwn(WORDS, reason) ? WORDS[reason] : reason;
+}
+
+/**
+ * The exit reason that a thrown value stands for: the reason of an `ExitError`; of another Error
+ * `{{js_error, Name, Message}, [StackLine]}`; of anything else `{nocatch, Term}`.
+ */
+export function reasonOf(thrown: unknown): unknown {
+  if (thrown instanceof ExitError) return thrown.reason;
+  if (thrown instanceof Error) {
+    const lines = (thrown.stack ?? '').split('\n').flatMap((line) => {
+      const trimmed = line.trim();
+      return trimmed.startsWith('at ') ? [trimmed] : [];
+    });
+    return tuple(tuple(JS_ERROR, thrown.name, thrown.message), lines);
+  }
+  return tuple(NOCATCH, thrown);
+}
+
+/** Whether a process with this reason ended as it should: `normal`, `shutdown`, `{shutdown, Term}`. */
+export function isCleanExit(reason: unknown): boolean {
+  if (reason === NORMAL || reason === SHUTDOWN) return true;
+  return reason instanceof Tuple && reason.length === 2 && reason.elements[0] === SHUTDOWN;
+}
+
+/** A pid for people: node, id and serial. */
+export function describePid(pid: Pid): string {
+  return `<${pid.node}:${pid.id}.${pid.serial}>`;
+}
+
+/** An exit reason for people, in one line. */
+export function describeReason(reason: unknown): string {
+  if (reason instanceof Tuple) {
+    const [what] = reason.elements;
+    if (what instanceof Tuple && what.length === 3 && what.elements[0] === JS_ERROR) {
+      return `${String(what.elements[1])}: ${String(what.elements[2])}`;
+    }
+    return `{${reason.elements.map(describeReason).join(', ')}}`;
+  }
+  if (reason instanceof Pid) return describePid(reason);
+  if (typeof reason === 'string') return JSON.stringify(reason);
+  if (Array.isArray(reason)) return `[${reason.map(describeReason).join(', ')}]`;
+  return String(reason);
+}

@@ -1,0 +1,238 @@
+import { ExitError } from '../errors.ts';
+import { atom } from '../term/atom.ts';
+import type { Pid, Ref } from '../term/identifiers.ts';
+import { makeClient } from './client.ts';
+import { type AnyDestination, type AnyPid, At, type Destination, Global } from './destination.ts';
+import { DEAD, type Extras, type Process } from './process.ts';
+import type {
+  AnyActor,
+  ArgsOf,
+  Body,
+  CallOptions,
+  Client,
+  MethodArgs,
+  MethodName,
+  MethodResult,
+  ReceiveOptions,
+  SpawnFromSelfOptions,
+  SpawnRest,
+} from './protocol.ts';
+import { describePid, describeReason, NOPROC, toReason } from './reasons.ts';
+import { Down } from './system-messages.ts';
+
+/**
+ * A process as its own code sees it. Once the process has ended, every operation throws `ExitError` (or, where it
+ * returns a promise, rejects with it), so that code which outlives its process does nothing in its name.
+ */
+export class Self {
+  readonly #process: Process;
+
+  /** @internal */
+  constructor(process: Process) {
+    this.#process = process;
+  }
+
+  get pid(): Pid {
+    return this.#process.pid;
+  }
+
+  /** Name of the node. */
+  get node(): string {
+    return this.#process.system.node;
+  }
+
+  /** Aborted when the process ends, for whatever reason; its `reason` is the `ExitError`. */
+  get signal(): AbortSignal {
+    const process = this.#process;
+    const extra = process.extra;
+    if (extra.controller === undefined) {
+      extra.controller = new AbortController();
+      if (process.state === DEAD) extra.controller.abort(process.system.deadError(process));
+    }
+    return extra.controller.signal;
+  }
+
+  /** Whether exit signals arrive as `Exit` messages; only `kill` cannot be trapped. @default false */
+  get trapExit(): boolean {
+    return this.#process.trapExit;
+  }
+
+  set trapExit(on: boolean) {
+    this.#live().trapExit = on;
+  }
+
+  /**
+   * The oldest message; with a guard the oldest that it accepts, while others stay where they are.
+   * @throws CallTimeoutError after `timeout` ms
+   */
+  receive<M = unknown>(options?: ReceiveOptions): Promise<M>;
+  receive<M>(guard: (message: unknown) => message is M, options?: ReceiveOptions): Promise<M>;
+  receive<M = unknown>(
+    guard: ((message: unknown) => boolean) | undefined,
+    options?: ReceiveOptions,
+  ): Promise<M>;
+  receive(
+    guardOrOptions?: ((message: unknown) => boolean) | ReceiveOptions,
+    options?: ReceiveOptions,
+  ): Promise<unknown> {
+    if (this.#process.state === DEAD) return Promise.reject(this.#process.system.deadError(this.#process));
+    return typeof guardOrOptions === 'function'
+      ? this.#process.receive(guardOrOptions, options)
+      : this.#process.receive(undefined, guardOrOptions ?? options);
+  }
+
+  /** Messages as they come, until the process ends. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<unknown, never, void> {
+    for (;;) yield await this.receive();
+  }
+
+  /** Sends a message. False when the link there is above its high-water mark (see `drained`), or it was dropped. */
+  send(to: AnyDestination, message: unknown): boolean {
+    return this.#live().system.send(to, message, this.#process);
+  }
+
+  /** Calls a method and waits for its answer, 5,000 ms at most. */
+  call<T, M extends MethodName<T>>(
+    to: Destination<T>,
+    method: M,
+    ...args: MethodArgs<T, M>
+  ): Promise<MethodResult<T, M>>;
+  call(to: AnyDestination, method: string, ...args: unknown[]): Promise<never> {
+    if (this.#process.state === DEAD) return Promise.reject(this.#process.system.deadError(this.#process));
+    return this.#process.system.callMethod(this.#process, to, method, args) as Promise<never>;
+  }
+
+  /** Calls a method without waiting, and without an answer. */
+  cast<T, M extends MethodName<T>>(to: Destination<T>, method: M, ...args: MethodArgs<T, M>): boolean;
+  cast(to: AnyDestination, method: string, ...args: unknown[]): boolean {
+    return this.#live().system.castMethod(this.#process, to, method, args);
+  }
+
+  /** Sends any term as a request, as gen_server:call does. */
+  request(to: AnyDestination, term: unknown, options?: CallOptions): Promise<unknown> {
+    if (this.#process.state === DEAD) return Promise.reject(this.#process.system.deadError(this.#process));
+    return this.#process.system.call(to, term, options, this.#process);
+  }
+
+  /** The methods of whoever answers there, as functions. `actor` only gives the type. */
+  client<A extends AnyActor>(actor: A, to: Destination<A> | string, options?: CallOptions): Client<A>;
+  client<T>(to: Destination<T>, options?: CallOptions): Client<T>;
+  client(...args: unknown[]): unknown {
+    const process = this.#process;
+    return makeClient(args, (to, method, callArgs, options) => {
+      if (process.state === DEAD) return Promise.reject(process.system.deadError(process));
+      return process.system.callMethod(process, to, method, callArgs, options);
+    });
+  }
+
+  /** Starts a process on this node. */
+  spawn<A extends AnyActor>(actor: A, ...rest: SpawnRest<ArgsOf<A>, SpawnFromSelfOptions>): Pid<A>;
+  spawn<Args extends readonly unknown[]>(
+    body: Body<Args>,
+    ...rest: SpawnRest<Args, SpawnFromSelfOptions>
+  ): Pid<unknown>;
+  spawn(what: unknown, args?: unknown, options?: unknown): AnyPid {
+    const process = this.#live();
+    const system = process.system;
+    const spawnOptions = options as SpawnFromSelfOptions | undefined;
+    const pid = system.spawn(what as AnyActor, (args ?? []) as readonly unknown[], spawnOptions);
+    if (spawnOptions?.link === true) system.signals.link(process, pid);
+    if (spawnOptions?.monitor === true) system.signals.monitor(process, pid);
+    return pid;
+  }
+
+  /** Ties the two: when one ends, the other gets an exit signal. A process that is gone answers `noproc`. */
+  link(pid: AnyPid): void {
+    this.#live().system.signals.link(this.#process, pid);
+  }
+
+  /** Unties the two. From now on no exit of `pid` reaches us through that link. */
+  unlink(pid: AnyPid): void {
+    this.#live().system.signals.unlink(this.#process, pid);
+  }
+
+  /**
+   * Watches a process: one `Down` message when it ends, is unreachable, or is not there. Monitors stack: each brings its
+   * own. A local or global name is looked up now.
+   */
+  monitor(to: AnyDestination): Ref {
+    const process = this.#live();
+    const system = process.system;
+    if (typeof to === 'string') return system.signals.monitor(process, new At(system.node, atom(to)));
+    if (!(to instanceof Global)) return system.signals.monitor(process, to as Pid | At);
+    const pid = system.globals?.whereis(to.name);
+    if (pid !== undefined) return system.signals.monitor(process, pid);
+    const ref = system.refs.ref(system.refs.next());
+    process.post(new Down(ref, new At(system.node, atom('undefined')), NOPROC));
+    return ref;
+  }
+
+  /** Stops watching. False when the monitor is gone: its `Down` may be in the mailbox; `flush` takes that out. */
+  demonitor(ref: Ref, options?: { readonly flush?: boolean }): boolean {
+    const process = this.#live();
+    const watched = process.system.signals.demonitor(process, ref);
+    if (!watched && options?.flush === true)
+      process.discard((m) => m instanceof Down && m.ref.key === ref.key);
+    return watched;
+  }
+
+  /** Ends this process with a reason, by throwing. */
+  exit(reason: unknown): never;
+  /** Sends an exit signal to another process. */
+  exit(pid: AnyPid, reason: unknown): void;
+  exit(...args: [unknown] | [AnyPid, unknown]): void {
+    const process = this.#live();
+    if (args.length === 1) {
+      const reason = toReason(args[0]);
+      const pid = describePid(process.pid);
+      throw new ExitError(reason, pid, `process ${pid} exits with ${describeReason(reason)}`);
+    }
+    const [pid, reason] = args;
+    process.system.signals.exit(process, pid, toReason(reason));
+  }
+
+  /** Sends a message to ourselves after `ms`. The function it returns cancels that, and says whether it was in time. */
+  sendAfter(ms: number, message: unknown): () => boolean {
+    const process = this.#live();
+    const { clock } = process.system;
+    const extra: Extras = process.extra;
+    extra.timers ??= new Set();
+    const timers = extra.timers;
+    const timer = clock.setTimeout(() => {
+      timers.delete(timer);
+      process.system.send(process.pid, message);
+    }, ms);
+    timers.add(timer);
+    return () => {
+      if (!timers.delete(timer)) return false;
+      clock.clearTimeout(timer);
+      return process.state !== DEAD;
+    };
+  }
+
+  /** Gives this process a local name. */
+  register(name: string): void {
+    const process = this.#live();
+    process.system.register(name, process.pid);
+  }
+
+  unregister(name: string): boolean {
+    return this.#live().system.unregister(name);
+  }
+
+  /** The process of this node with that name. */
+  whereis(name: string): Pid | undefined {
+    return this.#process.system.whereis(name);
+  }
+
+  /** From now on (or, with false, no longer) tells us of nodes that come and go: `NodeUp`, `NodeDown`. */
+  monitorNodes(on = true): void {
+    this.#live().system.watchNodes(this.#process, on);
+  }
+
+  #live(): Process {
+    const process = this.#process;
+    if (process.state === DEAD) throw process.system.deadError(process);
+    return process;
+  }
+}

@@ -1,0 +1,342 @@
+import { ExitError } from '../errors.ts';
+import type { Atom } from '../term/atom.ts';
+import { Pid, type Ref } from '../term/identifiers.ts';
+import { At } from './destination.ts';
+import { Monitor } from './monitor.ts';
+import type { PendingCall } from './pending-call.ts';
+import { DEAD, type Process } from './process.ts';
+import { describeReason, KILL, KILLED, NOCONNECTION, NOPROC, NORMAL } from './reasons.ts';
+import type { ProcessSystem } from './system.ts';
+import { Down, Exit } from './system-messages.ts';
+import { Ties } from './ties.ts';
+
+/**
+ * Links, monitors and exit signals: the rules of the Erlang reference manual (Processes; Links, Monitors, Signals).
+ *
+ * A signal between processes of this node takes effect at once, and so before any later one; a signal that becomes a
+ * message (a trapped exit, a `DOWN`) lines up in the mailbox behind the messages that its sender sent earlier.
+ * To and from other nodes, signals ride the same link as messages. A link that is being taken away stays on the books
+ * until the other node has acknowledged; exits that cross it meanwhile are ignored (erl_dist_protocol, Link Protocol).
+ */
+export class Signals {
+  readonly #system: ProcessSystem;
+  readonly #ties = new Map<string, Ties>();
+  #lastUnlinkId = 0n;
+
+  constructor(system: ProcessSystem) {
+    this.#system = system;
+  }
+
+  // ---- links ----
+
+  /** `process` calls link/1. */
+  link(process: Process, to: Pid): void {
+    const system = this.#system;
+    if (system.isLocal(to)) {
+      const other = system.lookup(to);
+      if (other === process) return;
+      if (other === undefined) {
+        this.receiveExit(process, to, NOPROC, 'link');
+        return;
+      }
+      process.links ??= new Set();
+      process.links.add(other);
+      other.links ??= new Set();
+      other.links.add(process);
+      return;
+    }
+    if (this.#remoteLinkOf(process, to) === 0n) return;
+    this.#addRemoteLink(process, to);
+    system.sink.link(process.pid, to);
+  }
+
+  /** `process` calls unlink/1. */
+  unlink(process: Process, to: Pid): void {
+    const system = this.#system;
+    if (system.isLocal(to)) {
+      const other = system.lookup(to);
+      if (other !== undefined && process.links?.delete(other)) other.links?.delete(process);
+      return;
+    }
+    if (this.#remoteLinkOf(process, to) !== 0n) return;
+    this.#lastUnlinkId += 1n;
+    process.extra.remoteLinks!.set(to, this.#lastUnlinkId);
+    system.sink.unlink(this.#lastUnlinkId, process.pid, to);
+  }
+
+  /** LINK from another node. One that crosses our own unlink is undone by that: the other side sees it later. */
+  linkFrom(from: Pid, to: Pid): void {
+    const process = this.#system.lookup(to);
+    if (process === undefined) {
+      this.#system.sink.exit(to, from, NOPROC);
+      return;
+    }
+    if (this.#remoteLinkOf(process, from) === undefined) this.#addRemoteLink(process, from);
+  }
+
+  /** UNLINK (`id` undefined, of old nodes) or UNLINK_ID, which is acknowledged in any case. */
+  unlinkFrom(id: bigint | undefined, from: Pid, to: Pid): void {
+    const process = this.#system.lookup(to);
+    if (process !== undefined && this.#remoteLinkOf(process, from) === 0n)
+      this.#dropRemoteLink(process, from);
+    if (id !== undefined) this.#system.sink.unlinkAck(id, to, from);
+  }
+
+  unlinkAckFrom(id: bigint, from: Pid, to: Pid): void {
+    const process = this.#system.lookup(to);
+    if (process !== undefined && this.#remoteLinkOf(process, from) === id)
+      this.#dropRemoteLink(process, from);
+  }
+
+  /** EXIT of a link partner elsewhere. */
+  exitFrom(from: Pid, to: Pid, reason: unknown): void {
+    const process = this.#system.lookup(to);
+    if (process === undefined || this.#remoteLinkOf(process, from) !== 0n) return;
+    this.#dropRemoteLink(process, from);
+    this.receiveExit(process, from, reason, 'link');
+  }
+
+  #remoteLinkOf(process: Process, to: Pid): bigint | undefined {
+    return process.extras?.remoteLinks?.get(to);
+  }
+
+  #addRemoteLink(process: Process, to: Pid): void {
+    const extra = process.extra;
+    extra.remoteLinks ??= new Map();
+    extra.remoteLinks.set(to, 0n);
+    this.ties(to.node).linked.add(process);
+  }
+
+  #dropRemoteLink(process: Process, to: Pid): void {
+    const links = process.extras!.remoteLinks!;
+    links.delete(to);
+    for (const other of links.keys()) if (other.node === to.node) return;
+    this.#ties.get(to.node)?.linked.delete(process);
+  }
+
+  // ---- exits ----
+
+  /** `from` calls exit/2. */
+  exit(from: Process, to: Pid, reason: unknown): void {
+    const system = this.#system;
+    if (!system.isLocal(to)) {
+      system.sink.exit2(from.pid, to, reason);
+      return;
+    }
+    const process = system.lookup(to);
+    if (process !== undefined) this.receiveExit(process, from.pid, reason, 'exit2');
+  }
+
+  /**
+   * An exit signal arrives. Only exit/2 kills with `kill`: a link partner that ended with that very reason can be
+   * trapped like any other.
+   */
+  receiveExit(process: Process, from: Pid, reason: unknown, kind: 'link' | 'exit2'): void {
+    if (reason === KILL && kind === 'exit2') {
+      this.#system.end(process, KILLED, undefined);
+    } else if (process.trapExit) {
+      process.post(new Exit(from, reason));
+    } else if (reason !== NORMAL || (kind === 'exit2' && from === process.pid)) {
+      this.#system.terminate(process, reason, undefined);
+    }
+  }
+
+  // ---- monitors ----
+
+  /** `process` calls monitor/2. */
+  monitor(process: Process, to: Pid | At): Ref {
+    const system = this.#system;
+    const number = system.refs.next();
+    const ref = system.refs.ref(number);
+    if (to.node !== system.node) {
+      const monitor = new Monitor(ref, process, to, to);
+      this.#keep(process, number, monitor);
+      this.ties(to.node).monitors.set(number, monitor);
+      system.sink.monitor(process.pid, to, ref);
+      return ref;
+    }
+    const target = to instanceof At ? system.named(to.name.name) : system.lookup(to);
+    if (target === undefined) {
+      process.post(new Down(ref, to, NOPROC));
+      return ref;
+    }
+    const monitor = new Monitor(ref, process, target, to);
+    this.#keep(process, number, monitor);
+    target.watchers ??= new Set();
+    target.watchers.add(monitor);
+    return ref;
+  }
+
+  /** `process` calls demonitor/1. False when there was no such monitor, or its `DOWN` has come. */
+  demonitor(process: Process, ref: Ref): boolean {
+    const number = this.#system.refs.numberOf(ref);
+    const monitor = number === undefined ? undefined : process.monitors?.get(number);
+    if (monitor === undefined) return false;
+    process.monitors!.delete(number!);
+    this.#unwatch(monitor, number!);
+    return true;
+  }
+
+  /** MONITOR_P from another node. */
+  monitorFrom(from: Pid, target: Pid | Atom, ref: Ref): void {
+    const system = this.#system;
+    const process = target instanceof Pid ? system.lookup(target) : system.named(target.name);
+    if (process === undefined) {
+      system.sink.monitorExit(target, from, ref, NOPROC);
+      return;
+    }
+    const by = target instanceof Pid ? target : new At(system.node, target);
+    const monitor = new Monitor(ref, from, process, by);
+    process.watchers ??= new Set();
+    process.watchers.add(monitor);
+    this.ties(from.node).watchers.set(ref.key, monitor);
+  }
+
+  /** DEMONITOR_P from another node. */
+  demonitorFrom(from: Pid, ref: Ref): void {
+    this.#takeWatcher(from.node, ref);
+  }
+
+  /** MONITOR_P_EXIT: somebody we monitor elsewhere ended. */
+  monitorExitFrom(from: Pid | Atom, to: Pid, ref: Ref, reason: unknown): void {
+    const system = this.#system;
+    const call = system.callOf(ref);
+    if (call !== undefined) {
+      system.failCall(call, reason);
+      return;
+    }
+    const process = system.lookup(to);
+    const number = system.refs.numberOf(ref);
+    const monitor = number === undefined ? undefined : process?.monitors?.get(number);
+    if (process === undefined || monitor === undefined) return;
+    // A name stays a name, whoever of that node answered for it.
+    if (from instanceof Pid && monitor.by instanceof Pid && from !== monitor.by) return;
+    process.monitors!.delete(number!);
+    this.#ties.get(monitor.by.node)?.monitors.delete(number!);
+    process.post(new Down(ref, monitor.by, reason));
+  }
+
+  /**
+   * Tells the one watcher with this reference that we are down for it, as a refusal of its request; we live on.
+   * False when `watcher` has no such monitor on us.
+   */
+  refuse(watcher: Pid, ref: Ref, reason: unknown): boolean {
+    const monitor = this.#takeWatcher(watcher.node, ref);
+    if (monitor === undefined) return false;
+    this.#system.sink.monitorExit(monitor.from, watcher, ref, reason);
+    return true;
+  }
+
+  #keep(process: Process, number: number, monitor: Monitor): void {
+    process.monitors ??= new Map();
+    process.monitors.set(number, monitor);
+  }
+
+  #takeWatcher(node: string, ref: Ref): Monitor | undefined {
+    const ties = this.#ties.get(node);
+    const monitor = ties?.watcher(ref);
+    if (ties === undefined || monitor === undefined) return undefined;
+    ties.watchers.delete(ref.key);
+    (monitor.target as Process).watchers?.delete(monitor);
+    return monitor;
+  }
+
+  /** Takes our monitor away at the side that is watched. */
+  #unwatch(monitor: Monitor, number: number): void {
+    const target = monitor.target;
+    if (!(target instanceof Pid) && !(target instanceof At)) {
+      target.watchers?.delete(monitor);
+      return;
+    }
+    this.#ties.get(target.node)?.monitors.delete(number);
+    this.#system.sink.demonitor((monitor.watcher as Process).pid, target, monitor.ref);
+  }
+
+  // ---- ends ----
+
+  /** Tells everybody tied to a process that has ended. The state is DEAD already. */
+  announceEnd(process: Process, reason: unknown): void {
+    const system = this.#system;
+    const { links, watchers, monitors } = process;
+    if (links !== undefined) {
+      process.links = undefined;
+      for (const other of links) {
+        other.links?.delete(process);
+        if (other.state !== DEAD) this.receiveExit(other, process.pid, reason, 'link');
+      }
+    }
+    const remoteLinks = process.extras?.remoteLinks;
+    if (remoteLinks !== undefined) {
+      for (const [pid, unlinkId] of remoteLinks) {
+        this.#ties.get(pid.node)?.linked.delete(process);
+        if (unlinkId === 0n) system.sink.exit(process.pid, pid, reason);
+      }
+    }
+    if (watchers !== undefined) {
+      process.watchers = undefined;
+      for (const monitor of watchers) this.#tellWatcher(monitor, reason);
+    }
+    if (monitors !== undefined) {
+      process.monitors = undefined;
+      for (const [number, monitor] of monitors) this.#unwatch(monitor, number);
+    }
+  }
+
+  #tellWatcher(monitor: Monitor, reason: unknown): void {
+    const { watcher, ref } = monitor;
+    if (watcher instanceof Pid) {
+      this.#ties.get(watcher.node)?.watchers.delete(ref.key);
+      this.#system.sink.monitorExit(monitor.from, watcher, ref, reason);
+      return;
+    }
+    watcher.monitors?.delete(this.#system.refs.numberOf(ref)!);
+    if (watcher.state !== DEAD) watcher.post(new Down(ref, monitor.by, reason));
+  }
+
+  // ---- other nodes ----
+
+  ties(node: string): Ties {
+    let ties = this.#ties.get(node);
+    if (ties === undefined) {
+      ties = new Ties();
+      this.#ties.set(node, ties);
+    }
+    return ties;
+  }
+
+  tiesOf(node: string): Ties | undefined {
+    return this.#ties.get(node);
+  }
+
+  /** Settles everything tied to a node whose connection is lost, each once: what is taken off the books first. */
+  nodeDown(node: string): void {
+    const ties = this.#ties.get(node);
+    if (ties === undefined) return;
+    this.#ties.delete(node);
+    for (const monitor of ties.watchers.values()) (monitor.target as Process).watchers?.delete(monitor);
+    for (const call of ties.calls) this.#system.failCall(call, NOCONNECTION);
+    for (const [number, monitor] of ties.monitors) {
+      const watcher = monitor.watcher as Process;
+      if (watcher.monitors?.delete(number)) watcher.post(new Down(monitor.ref, monitor.by, NOCONNECTION));
+    }
+    for (const process of ties.linked) {
+      for (const [pid, unlinkId] of process.extras?.remoteLinks ?? []) {
+        if (pid.node !== node) continue;
+        process.extras!.remoteLinks!.delete(pid);
+        if (unlinkId === 0n && process.state !== DEAD) this.receiveExit(process, pid, NOCONNECTION, 'link');
+      }
+    }
+  }
+}
+
+/** The error of a call whose target ended, or never was. */
+export function callError(
+  call: PendingCall,
+  destination: string,
+  reason: unknown,
+  cause?: unknown,
+): ExitError {
+  const method = call.method === undefined ? 'request' : `call of ${call.method}`;
+  const message = `${method} failed: ${destination} exited with ${describeReason(reason)}`;
+  return new ExitError(reason, destination, message, cause === undefined ? {} : { cause });
+}
