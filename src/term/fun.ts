@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import { EncodeError } from '../errors.ts';
 import type { Atom } from './atom.ts';
 import { INSPECT, inspectTerm, PRINT } from './print.ts';
@@ -36,6 +35,8 @@ export class OpaqueFun {
   /** Old index and old unique integer, which Erlang orders closures by. */
   readonly oldIndex: number;
   readonly oldUniq: number;
+  /** Free variables, as decoded. */
+  readonly free: readonly unknown[];
   /** The whole NEW_FUN_EXT term, tag included, with no reference into an atom cache. A copy of the frame's bytes. */
   readonly wire: Uint8Array;
 
@@ -46,6 +47,7 @@ export class OpaqueFun {
     index: number,
     oldIndex: number,
     oldUniq: number,
+    free: readonly unknown[],
     wire: Uint8Array,
   ) {
     this.module = module;
@@ -53,6 +55,7 @@ export class OpaqueFun {
     this.index = index;
     this.oldIndex = oldIndex;
     this.oldUniq = oldUniq;
+    this.free = free;
     this.wire = wire;
   }
 
@@ -67,10 +70,5 @@ export class OpaqueFun {
 
   [INSPECT](): string {
     return inspectTerm(this);
-  }
-
-  /** Whether these are the same bytes. @internal */
-  sameBytes(other: OpaqueFun): boolean {
-    return Buffer.compare(this.wire, other.wire) === 0;
   }
 }

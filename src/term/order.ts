@@ -29,7 +29,8 @@ const LIST = 9;
 const BIT_STRING = 10;
 
 /**
- * Negative, 0 or positive as `a` comes before, with or after `b` in Erlang's order; fit for `sort`.
+ * Negative, 0 or positive as `a` comes before, with or after `b` in Erlang's order; fit for `sort` (which puts
+ * `undefined` last without asking, though the atom belongs among the atoms).
  * @throws TypeError for values that have no term
  */
 export function compareTerms(a: unknown, b: unknown): number {
@@ -94,7 +95,7 @@ function compare(a: unknown, b: unknown, exact: boolean): number {
     case REFERENCE:
       return compareRefs(a as Ref, b as Ref);
     case FUN:
-      return compareFuns(a as ExternalFun | OpaqueFun, b as ExternalFun | OpaqueFun);
+      return compareFuns(a as ExternalFun | OpaqueFun, b as ExternalFun | OpaqueFun, exact);
     case PORT:
       return comparePorts(a as Port, b as Port);
     case PID:
@@ -173,8 +174,8 @@ function comparePorts(a: Port, b: Port): number {
   return compareNodes(a.node, b.node, a.creation, b.creation) || order(a.id, b.id);
 }
 
-/** Closures come before external funs. */
-function compareFuns(a: ExternalFun | OpaqueFun, b: ExternalFun | OpaqueFun): number {
+/** Closures come before external funs; who made a closure does not matter. */
+function compareFuns(a: ExternalFun | OpaqueFun, b: ExternalFun | OpaqueFun, exact: boolean): number {
   if (a instanceof ExternalFun) {
     if (!(b instanceof ExternalFun)) return 1;
     return (
@@ -188,14 +189,19 @@ function compareFuns(a: ExternalFun | OpaqueFun, b: ExternalFun | OpaqueFun): nu
     compareText(a.module.name, b.module.name) ||
     a.oldIndex - b.oldIndex ||
     a.oldUniq - b.oldUniq ||
-    Buffer.compare(a.wire, b.wire)
+    a.free.length - b.free.length ||
+    compareElements(a.free, b.free, exact)
   );
 }
 
 function compareTuples(a: Tuple, b: Tuple, exact: boolean): number {
-  if (a.length !== b.length) return a.length - b.length;
+  return a.length - b.length || compareElements(a.elements, b.elements, exact);
+}
+
+/** Of equally long arrays. */
+function compareElements(a: readonly unknown[], b: readonly unknown[], exact: boolean): number {
   for (let i = 0; i < a.length; i++) {
-    const difference = compare(a.elements[i], b.elements[i], exact);
+    const difference = compare(a[i], b[i], exact);
     if (difference !== 0) return difference;
   }
   return 0;

@@ -86,8 +86,7 @@ function read(r: ByteReader, exact: boolean, depth: number): unknown {
       // A chain of tails is one list, however long, and no depth.
       const tail = r.buffer[r.position] === 108 ? read(r, exact, depth) : next();
       if (Array.isArray(tail)) return [...elements, ...tail];
-      if (tail instanceof ImproperList && r.buffer !== undefined)
-        return new ImproperList([...elements, ...tail.elements], tail.tail);
+      if (tail instanceof ImproperList) return new ImproperList([...elements, ...tail.elements], tail.tail);
       return elements.length === 0 ? tail : new ImproperList(elements, tail);
     }
     case 104:
@@ -140,7 +139,7 @@ function read(r: ByteReader, exact: boolean, depth: number): unknown {
 function big(r: ByteReader, count: number): number | bigint {
   const negative = r.u8() !== 0;
   let value = 0n;
-  for (const byte of r.bytes(count).reverse()) value = value * 256n + BigInt(byte);
+  for (const byte of [...r.bytes(count)].reverse()) value = value * 256n + BigInt(byte);
   if (negative) value = -value;
   return Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }
@@ -207,7 +206,7 @@ function fun(r: ByteReader, exact: boolean, depth: number): OpaqueFun {
   if (![88, 103].includes(body.buffer[body.position]!)) throw new Error('no pid');
   read(body, exact, depth + 1);
   body.need(freeCount, 'free variables');
-  for (let i = 0; i < freeCount; i++) read(body, exact, depth + 1);
+  const free = Array.from({ length: freeCount }, () => read(body, true, depth + 1));
   if (body.remaining !== 0) throw new Error('fun is longer');
   return new OpaqueFun(
     module,
@@ -215,6 +214,7 @@ function fun(r: ByteReader, exact: boolean, depth: number): OpaqueFun {
     index,
     oldIndex,
     oldUniq,
+    free,
     Uint8Array.from(r.buffer.subarray(start, start + 1 + size)),
   );
 }

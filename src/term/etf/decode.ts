@@ -662,13 +662,16 @@ export class TermDecoder {
       const pid = this.readPid();
       const inner = this.deeper(depth);
       const free: unknown[] = [];
+      // Exactly, as in keys: closures are compared by these.
+      this.keyDepth++;
       for (let i = 0; i < freeCount; i++) free.push(this.term(inner));
+      this.keyDepth--;
       if (this.position !== stop) this.fail('a fun is longer than its parts');
       const wire =
         this.refsRead === refsBefore
           ? copyOf(this.buffer, start, stop - start)
           : encodeFun(copyOf(this.buffer, start, 30), module, oldIndex, oldUniq, pid, free);
-      return new OpaqueFun(module, arity, index, oldIndex, oldUniq, wire);
+      return new OpaqueFun(module, arity, index, oldIndex, oldUniq, free, wire);
     } finally {
       this.end = outerEnd;
     }
