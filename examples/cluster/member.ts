@@ -50,12 +50,11 @@ async function begin(order: BeginOrder): Promise<Node> {
 /** Calls the actor of another member by its name, over there, and tells how it went. */
 async function say(node: Node, self: MemberName, to: MemberName, text: string, id?: number): Promise<void> {
   const startMs = performance.now();
-  const outcome = await node
-    .call(at<Speaker>(nodeName(to), SPEAKERS[to].actor), 'say', text, { timeout: CALL_TIMEOUT_MS })
-    .then(
-      (reply) => ({ ok: true, reply }),
-      (error: unknown) => ({ ok: false, reply: error instanceof Error ? error.message : String(error) }),
-    );
+  const speaker = node.client(at<Speaker>(nodeName(to), SPEAKERS[to].actor), { timeout: CALL_TIMEOUT_MS });
+  const outcome = await speaker.say(text).then(
+    (reply) => ({ ok: true, reply }),
+    (error: unknown) => ({ ok: false, reply: error instanceof Error ? error.message : String(error) }),
+  );
   const tookMs = performance.now() - startMs;
   tell({ type: 'called', node: self, to, text, ...outcome, tookMs, ...(id === undefined ? {} : { id }) });
 }

@@ -1,13 +1,15 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Actor, Node } from '../index.ts';
-import { isActor } from '../index.ts';
+import type { Node, NodeOptions } from '../index.ts';
 import { UsageError } from './usage-error.ts';
+
+/** An actor, of whatever arguments and handlers. */
+export type AnyActor = NonNullable<NodeOptions['actors']>[number];
 
 /** What a loaded module brings: actors to make spawnable, and what to run once the node is up. */
 export interface LoadedModule {
   readonly file: string;
-  readonly actors: readonly Actor[];
+  readonly actors: readonly AnyActor[];
   readonly setup: ((node: Node) => unknown) | undefined;
 }
 
@@ -42,4 +44,11 @@ async function importFile(file: string): Promise<Record<string, unknown>> {
     }
     throw new Error(`cannot load ${file}`, { cause: error });
   }
+}
+
+/** Whether a value was made by `actor()`, also by another copy of this library: told by its shape, not its class. */
+function isActor(value: unknown): value is AnyActor {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, behave } = value as { name?: unknown; behave?: unknown };
+  return typeof name === 'string' && typeof behave === 'function';
 }

@@ -1,7 +1,7 @@
-import { type Actor, type GossipOptions, gossip, type Node, type NodeOptions, startNode } from '../index.ts';
+import { type GossipOptions, gossip, type Node, type NodeOptions, startNode } from '../index.ts';
 import { PORT_RANGE } from './client.ts';
 import type { Command, Input, Io } from './command.ts';
-import { type LoadedModule, loadModule } from './load.ts';
+import { type AnyActor, type LoadedModule, loadModule } from './load.ts';
 import { UsageError } from './usage-error.ts';
 
 /** `beamish start`: a node that runs until it is told to stop. */
@@ -103,8 +103,8 @@ function gossipOptions(input: Input): GossipOptions {
   };
 }
 
-function distinct(actors: readonly Actor[]): readonly Actor[] {
-  const byName = new Map<string, Actor>();
+function distinct(actors: readonly AnyActor[]): readonly AnyActor[] {
+  const byName = new Map<string, AnyActor>();
   for (const actor of actors) {
     const known = byName.get(actor.name);
     if (known !== undefined && known !== actor) {
