@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { platformEnv } from '../../src/platform/index.ts';
+
+const { host } = platformEnv();
+
+describe('the host', () => {
+  it('knows its short name', () => {
+    expect(host.hostname()).toMatch(/^[^.]+$/);
+  });
+
+  it('knows its interfaces, loopback among them', () => {
+    expect(host.interfaces()).toContainEqual(
+      expect.objectContaining({ address: '127.0.0.1', family: 'IPv4', internal: true }),
+    );
+  });
+
+  it('reads environment variables', () => {
+    expect(host.variable('PATH')).toBe(process.env.PATH);
+    expect(host.variable('BEAMISH_SURELY_UNSET')).toBeUndefined();
+  });
+});

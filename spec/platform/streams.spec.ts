@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { ListenOptions } from '../../src/env/streams.ts';
+import { ConnectionError } from '../../src/errors.ts';
+import { streams } from '../../src/platform/streams.ts';
+import { Recorded, streamsSuite } from '../support/env/streams-suite.ts';
+
+const LOOPBACK = '127.0.0.1';
+
+streamsSuite('streams over TCP', () => ({ streams, host: LOOPBACK, until: (promise) => promise }));
+
+/** Listens; `accepted` resolves with the first stream. */
+async function listenForOne(options: ListenOptions) {
+  let accept: (accepted: Recorded) => void;
+  const accepted = new Promise<Recorded>((resolve) => {
+    accept = resolve;
+  });
+  const listener = await streams.listen(options, (stream) => accept(new Recorded(stream)));
+  return { listener, accepted };
+}
+
+describe('a TCP stream', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('ends although the other side never reads, after a grace', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const sockets: Socket[] = [];
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
+      sockets.push(socket),
+    );
+    server.listen(0, LOOPBACK);
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const near = new Recorded(await streams.connect({ host: LOOPBACK, port }));
+    near.stream.write(Buffer.alloc(20_000_000));
+    near.stream.end();
+    expect(near.closedCount).toBe(0);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await near.closed).toBeUndefined();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+
+  it('tells, with the reason, that the other side broke it', async () => {
+    const { listener, accepted } = await listenForOne({ host: LOOPBACK, port: 0 });
+    const socket = connect(listener.port, LOOPBACK);
+    await once(socket, 'connect');
+    const far = await accepted;
+    socket.resetAndDestroy();
+    const error = await far.closed;
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect(error?.cause).toMatchObject({ code: 'ECONNRESET' });
+    await listener.close();
+  });
+
+  it('that broke before it was started still tells', async () => {
+    const listener = await streams.listen({ host: LOOPBACK, port: 0 }, (stream) => stream.destroy());
+    const stream = await streams.connect({ host: LOOPBACK, port: listener.port });
+    stream.destroy();
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Recorded(stream).closed;
+    await listener.close();
+  });
+
+  it('shows an IPv4 peer of a listener on all interfaces as IPv4', async () => {
+    const { listener, accepted } = await listenForOne({ port: 0 });
+    const near = new Recorded(await streams.connect({ host: LOOPBACK, port: listener.port }));
+    const far = await accepted;
+    expect(far.stream.remoteHost).toBe(LOOPBACK);
+    near.stream.destroy();
+    await far.closed;
+    await listener.close();
+  });
+
+  it('that cannot be made in time is given up', async () => {
+    // A listener whose queue is full drops further attempts without a word; 192.0.2.1 (documentation) may answer
+    // "unreachable" at once instead, which is as good.
+    const failure = await streams
+      .connect({ host: '192.0.2.1', port: 9, timeoutMs: 50 })
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(ConnectionError);
+    expect((failure as Error).message).toMatch(/192\.0\.2\.1, port 9/);
+  });
+});
