@@ -1,0 +1,308 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Discovery } from '../../src/discovery/discovery.ts';
+import { gossip } from '../../src/discovery/gossip.ts';
+import type { GossipOptions } from '../../src/discovery/gossip-options.ts';
+import type { DatagramSocket, Env, LogRecord, NetworkInterface } from '../../src/env/index.ts';
+import { OptionsError } from '../../src/errors.ts';
+import { plainFormat } from '../../src/gossip/index.ts';
+import { platformEnv } from '../../src/platform/index.ts';
+import { datagrams } from '../../src/platform/udp.ts';
+import { Telemetry } from '../../src/telemetry/events.ts';
+import { Logger } from '../../src/telemetry/logger.ts';
+import { LOOPBACK, world } from './virtual.ts';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** A port for gossip that nobody else has, held for the length of the test by a socket that hears all of it. */
+async function freeGossipPort(): Promise<{ port: number; socket: DatagramSocket }> {
+  const socket = await datagrams.open({ family: 'IPv4', port: 0 }, { message() {}, error() {} });
+  cleanups.push(() => socket.close());
+  return { port: socket.port, socket };
+}
+
+/** A node that is nothing but its discovery; `heard` resolves when all of these names have been tried. */
+async function seeker(name: string, options: GossipOptions, env: Env = platformEnv()) {
+  const lines: LogRecord[] = [];
+  const log = { write: (record: LogRecord) => void lines.push(record) };
+  const telemetry = new Telemetry(name);
+  const up = new Set<string>();
+  const waiting: { readonly names: readonly string[]; readonly resolve: () => void }[] = [];
+  const discovery = new Discovery({
+    self: { name, port: 1, creation: 1 },
+    topologies: { lan: gossip(options) },
+    env,
+    telemetry,
+    logger: new Logger(log, env.clock, name),
+    connect: async (peer) => {
+      up.add(peer);
+      for (const { names, resolve } of waiting) if (names.every((one) => up.has(one))) resolve();
+    },
+    connected: (peer) => up.has(peer),
+  });
+  await discovery.start();
+  cleanups.push(() => discovery.stop());
+  const heard = (...names: string[]): Promise<void> =>
+    new Promise((resolve) => {
+      if (names.every((one) => up.has(one))) resolve();
+      else waiting.push({ names, resolve });
+    });
+  return { discovery, telemetry, lines, up, heard };
+}
+
+const loopback = (port: number, more: GossipOptions = {}): GossipOptions => ({
+  port,
+  multicastIf: '127.0.0.1',
+  ...more,
+});
+
+describe('gossip on the loopback interface', () => {
+  it('lets three nodes find each other', async () => {
+    const { port } = await freeGossipPort();
+    const [a, b, c] = [
+      await seeker('a@127.0.0.1', loopback(port)),
+      await seeker('b@127.0.0.1', loopback(port)),
+      await seeker('c@127.0.0.1', loopback(port)),
+    ];
+    await Promise.all([
+      a.heard('b@127.0.0.1', 'c@127.0.0.1'),
+      b.heard('a@127.0.0.1', 'c@127.0.0.1'),
+      c.heard('a@127.0.0.1', 'b@127.0.0.1'),
+    ]);
+    for (const node of [a, b, c]) expect(node.lines).toEqual([]);
+  });
+
+  it('needs only one group in common', async () => {
+    const { port } = await freeGossipPort();
+    const both = await seeker('both@127.0.0.1', loopback(port));
+    const old = await seeker('old@127.0.0.1', loopback(port, { multicastAddr: '230.1.1.251' }));
+    const recent = await seeker('new@127.0.0.1', loopback(port, { multicastAddr: ['233.252.1.32'] }));
+    await both.heard('old@127.0.0.1', 'new@127.0.0.1');
+    await Promise.all([old.heard('both@127.0.0.1'), recent.heard('both@127.0.0.1')]);
+  });
+
+  it('keeps nodes with another secret, or none, apart, and says so once', async () => {
+    const { port } = await freeGossipPort();
+    const secret = await seeker('s1@127.0.0.1', loopback(port, { secret: 'shared' }));
+    const same = await seeker('s2@127.0.0.1', loopback(port, { secret: Buffer.from('shared') }));
+    const other = await seeker('s3@127.0.0.1', loopback(port, { secret: 'another' }));
+    const plain = await seeker('p1@127.0.0.1', loopback(port));
+    const plain2 = await seeker('p2@127.0.0.1', loopback(port));
+    await Promise.all([
+      secret.heard('s2@127.0.0.1'),
+      same.heard('s1@127.0.0.1'),
+      plain.heard('p2@127.0.0.1'),
+      plain2.heard('p1@127.0.0.1'),
+    ]);
+    expect([...secret.up]).toEqual(['s2@127.0.0.1']);
+    expect([...other.up]).toEqual([]);
+    expect([...plain.up]).toEqual(['p2@127.0.0.1']);
+    for (const { telemetry, lines } of [secret, plain]) {
+      const ignored = Object.entries(telemetry.counters()).filter(([name]) =>
+        name.startsWith('gossip.ignored.'),
+      );
+      expect(ignored.length).toBeGreaterThan(0);
+      expect(lines.length).toBeLessThanOrEqual(ignored.length);
+      for (const { message } of lines) expect(message).not.toContain('shared');
+    }
+  });
+
+  it('works by broadcast alone', async () => {
+    const { port } = await freeGossipPort();
+    const broadcast = { port, broadcastOnly: true, multicastAddr: '127.255.255.255' };
+    const a = await seeker('a@127.0.0.1', broadcast);
+    const b = await seeker('b@127.0.0.1', broadcast);
+    await Promise.all([a.heard('b@127.0.0.1'), b.heard('a@127.0.0.1')]);
+  });
+
+  it('ignores, counts and survives what strangers send', async () => {
+    const { port, socket } = await freeGossipPort();
+    const a = await seeker('a@127.0.0.1', loopback(port));
+    await seeker('b@127.0.0.1', loopback(port));
+    await a.heard('b@127.0.0.1');
+    socket.setMulticastInterface('127.0.0.1');
+    const group = { host: '230.1.1.251', port };
+    const junk = [Buffer.from('hello'), Buffer.from('heartbeat::'), Buffer.alloc(2_000), Buffer.alloc(0)];
+    for (let i = 0; i < 5; i++) for (const datagram of junk) await socket.send(datagram, group);
+    await socket.send(plainFormat.encode('last@127.0.0.1', new Uint8Array()), group);
+    await a.heard('last@127.0.0.1');
+    expect(a.telemetry.counter('gossip.ignored.foreign')).toBe(10);
+    expect(a.telemetry.counter('gossip.ignored.malformed')).toBe(5);
+    expect(a.telemetry.counter('gossip.ignored.oversized')).toBe(5);
+    expect(a.lines).toHaveLength(3);
+  });
+});
+
+/** Sockets without a network: what was sent is kept, and comes back when `loops`. */
+function fakeNetwork(inWorld = world()) {
+  const network = {
+    ...inWorld,
+    loops: true,
+    refuse: undefined as Error | undefined,
+    interfaces: [LOOPBACK] as NetworkInterface[],
+    open: 0,
+    opens: 0,
+    sentAtMs: [] as number[],
+    groups: [] as string[],
+    breakSocket: (_error: Error): void => {},
+    env: inWorld.env,
+  };
+  network.env = {
+    ...inWorld.env,
+    host: { ...inWorld.env.host, interfaces: () => network.interfaces },
+    datagrams: {
+      open: async (_options, handlers) => {
+        if (network.refuse !== undefined) throw network.refuse;
+        network.open++;
+        network.opens++;
+        let closed = false;
+        const close = (): void => {
+          if (!closed) network.open--;
+          closed = true;
+        };
+        network.breakSocket = (error) => {
+          close();
+          handlers.error(error);
+        };
+        network.groups = [];
+        return {
+          host: '0.0.0.0',
+          port: 45_892,
+          send: async (bytes) => {
+            network.sentAtMs.push(inWorld.clock.nowMs());
+            if (network.loops) handlers.message(bytes, { host: '10.0.0.1', port: 45_892 });
+          },
+          addMembership: (group, on) => void network.groups.push(`${group} ${on ?? ''}`.trim()),
+          dropMembership() {},
+          setMulticastTtl() {},
+          setMulticastLoopback() {},
+          setMulticastInterface() {},
+          close,
+        };
+      },
+    },
+  };
+  return network;
+}
+
+describe('the gossip driver', () => {
+  it("joins both of libcluster's groups and sends to each, at 0, 100, 300, 700, 1500 ms and then at random", async () => {
+    const network = fakeNetwork();
+    const { discovery } = await seeker('a@x', {}, network.env);
+    await network.clock.advance(100_000);
+    expect(network.groups).toEqual(['230.1.1.251', '233.252.1.32']);
+    const beats = network.sentAtMs.filter((_, index) => index % 2 === 0);
+    expect(beats).toEqual(network.sentAtMs.filter((_, index) => index % 2 === 1));
+    expect(beats.slice(0, 5)).toEqual([0, 100, 300, 700, 1_500]);
+    const gaps = beats.slice(5).map((atMs, index) => atMs - beats[index + 4]!);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(5_000);
+    expect(gaps.length).toBeGreaterThan(25);
+    expect(new Set(gaps).size).toBeGreaterThan(20);
+    await discovery.stop();
+    expect(network.open).toBe(0);
+    expect(network.clock.pending).toBe(0);
+  });
+
+  it('opens the socket again, with pauses, when it cannot be opened or breaks', async () => {
+    const network = fakeNetwork();
+    network.refuse = new Error('EADDRINUSE');
+    const { telemetry, lines, discovery } = await seeker('a@x', {}, network.env);
+    await network.clock.advance(60_000);
+    expect(network.opens).toBe(0);
+    expect(telemetry.counter('gossip.socket_failed')).toBeGreaterThan(6);
+    expect(telemetry.counter('gossip.socket_failed')).toBeLessThan(25);
+    expect(lines.length).toBeLessThanOrEqual(2);
+    network.refuse = undefined;
+    await network.clock.advance(10_000);
+    expect(network.open).toBe(1);
+    network.breakSocket(new Error('ENETDOWN'));
+    expect(network.open).toBe(0);
+    await network.clock.advance(10_000);
+    expect([network.opens, network.open]).toEqual([2, 1]);
+    await discovery.stop();
+    expect(network.open).toBe(0);
+  });
+
+  it('joins again when an interface comes or changes its address', async () => {
+    const network = fakeNetwork();
+    const { discovery } = await seeker('a@x', {}, network.env);
+    await network.clock.advance(20_000);
+    expect(network.opens).toBe(1);
+    network.interfaces = [LOOPBACK, { ...LOOPBACK, name: 'eth0', address: '10.0.0.5', internal: false }];
+    await network.clock.advance(5_000);
+    expect([network.opens, network.open]).toEqual([2, 1]);
+    await discovery.stop();
+  });
+
+  it('says once that a group is deaf and what to try, and when it hears again', async () => {
+    const network = fakeNetwork();
+    network.loops = false;
+    const { lines, discovery, telemetry } = await seeker('a@x', { ifAddr: '127.0.0.1' }, network.env);
+    await network.clock.advance(1_999);
+    expect(lines).toEqual([]);
+    await network.clock.advance(60_000);
+    expect(telemetry.counter('gossip.deaf')).toBe(1);
+    expect(lines).toHaveLength(1);
+    for (const word of ['230.1.1.251', 'lo 127.0.0.1', 'multicastIf', 'broadcastOnly', 'ifAddr'])
+      expect(lines[0]?.message).toContain(word);
+    network.loops = true;
+    await network.clock.advance(5_000);
+    expect(lines[1]?.message).toContain('come back now');
+    await discovery.stop();
+  });
+});
+
+describe('gossip options', () => {
+  const refused: readonly [GossipOptions, string, RegExp][] = [
+    [{ port: 0 }, 'gossip.port', /port 0: a whole number from 1 to 65535/],
+    [{ port: 70_000 }, 'gossip.port', /70000/],
+    [{ port: '1' as never }, 'gossip.port', /"1"/],
+    [{ multicastTtl: 256 }, 'gossip.multicastTtl', /256.*0 to 255/],
+    [{ multicastTtl: 1.5 }, 'gossip.multicastTtl', /1.5/],
+    [
+      { multicastAddr: '10.0.0.1' },
+      'gossip.multicastAddr',
+      /10\.0\.0\.1.*multicast group would do.*broadcastOnly/,
+    ],
+    [{ multicastAddr: '300.1.1.1' }, 'gossip.multicastAddr', /"300\.1\.1\.1": an IP address/],
+    [{ multicastAddr: [] }, 'gossip.multicastAddr', /empty/],
+    [{ multicastAddr: '230.1.1.251', broadcastOnly: true }, 'gossip.multicastAddr', /255\.255\.255\.255/],
+    [{ ifAddr: 'eth0' }, 'gossip.ifAddr', /"eth0"/],
+    [{ multicastIf: '' }, 'gossip.multicastIf', /local interface/],
+    [{ broadcastOnly: 'yes' as never }, 'gossip.broadcastOnly', /"yes"/],
+    [{ secret: 7 as never }, 'gossip.secret', /^gossip secret: a string or bytes would do$/],
+    [{ multicastAddress: 'x' } as never, 'gossip.multicastAddress', /no option.*multicastAddr/],
+  ];
+
+  for (const [options, option, message] of refused)
+    it(`refuse ${JSON.stringify(options)}, naming the option and what would do`, () => {
+      let error: unknown;
+      try {
+        gossip(options);
+      } catch (thrown) {
+        error = thrown;
+      }
+      expect(error).toBeInstanceOf(OptionsError);
+      expect(error).toMatchObject({ option, message: expect.stringMatching(message) });
+    });
+
+  it('that name no interface of this machine keep the node from starting, and list those that are here', async () => {
+    for (const options of [{ multicastIf: '192.0.2.1' }, { multicastIf: 'nope0' }, { ifAddr: '192.0.2.1' }])
+      await expect(seeker('a@x', options, fakeNetwork().env)).rejects.toThrow(/lo 127\.0\.0\.1/);
+  });
+
+  it('take an interface by its name, and IPv6 groups with a zone', async () => {
+    const network = fakeNetwork();
+    const { discovery } = await seeker('a@x', { multicastIf: 'lo' }, network.env);
+    await network.clock.advance(0);
+    expect(network.groups).toEqual(['230.1.1.251 127.0.0.1', '233.252.1.32 127.0.0.1']);
+    await discovery.stop();
+    const six = await seeker('a@x', { multicastIf: 'lo', multicastAddr: 'ff02::4321' }, network.env);
+    await network.clock.advance(0);
+    expect(network.groups).toEqual(['ff02::4321 ::%lo']);
+    await six.discovery.stop();
+  });
+});
