@@ -1,56 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { Discovery } from '../../src/discovery/discovery.ts';
+import { describe, expect, it } from 'vitest';
 import { gossip } from '../../src/discovery/gossip.ts';
 import type { GossipOptions } from '../../src/discovery/gossip-options.ts';
-import type { DatagramSocket, Env, LogRecord, NetworkInterface } from '../../src/env/index.ts';
+import type { NetworkInterface } from '../../src/env/index.ts';
 import { OptionsError } from '../../src/errors.ts';
 import { plainFormat } from '../../src/gossip/index.ts';
-import { platformEnv } from '../../src/platform/index.ts';
-import { datagrams } from '../../src/platform/udp.ts';
-import { Telemetry } from '../../src/telemetry/events.ts';
-import { Logger } from '../../src/telemetry/logger.ts';
+import { freeGossipPort, seeker } from './seeker.ts';
 import { LOOPBACK, world } from './virtual.ts';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-/** A port for gossip that nobody else has, held for the length of the test by a socket that hears all of it. */
-async function freeGossipPort(): Promise<{ port: number; socket: DatagramSocket }> {
-  const socket = await datagrams.open({ family: 'IPv4', port: 0 }, { message() {}, error() {} });
-  cleanups.push(() => socket.close());
-  return { port: socket.port, socket };
-}
-
-/** A node that is nothing but its discovery; `heard` resolves when all of these names have been tried. */
-async function seeker(name: string, options: GossipOptions, env: Env = platformEnv()) {
-  const lines: LogRecord[] = [];
-  const log = { write: (record: LogRecord) => void lines.push(record) };
-  const telemetry = new Telemetry(name);
-  const up = new Set<string>();
-  const waiting: { readonly names: readonly string[]; readonly resolve: () => void }[] = [];
-  const discovery = new Discovery({
-    self: { name, port: 1, creation: 1 },
-    topologies: { lan: gossip(options) },
-    env,
-    telemetry,
-    logger: new Logger(log, env.clock, name),
-    connect: async (peer) => {
-      up.add(peer);
-      for (const { names, resolve } of waiting) if (names.every((one) => up.has(one))) resolve();
-    },
-    connected: (peer) => up.has(peer),
-  });
-  await discovery.start();
-  cleanups.push(() => discovery.stop());
-  const heard = (...names: string[]): Promise<void> =>
-    new Promise((resolve) => {
-      if (names.every((one) => up.has(one))) resolve();
-      else waiting.push({ names, resolve });
-    });
-  return { discovery, telemetry, lines, up, heard };
-}
 
 const loopback = (port: number, more: GossipOptions = {}): GossipOptions => ({
   port,
