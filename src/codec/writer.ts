@@ -70,9 +70,12 @@ export class ByteWriter {
     this.buffer.writeUInt32BE(value >>> 0, at);
   }
 
-  /** A copy of what was written. */
-  toBytes(): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.buffer, 0, this.position);
+  /** A copy of what was written, from `start` on. */
+  toBytes(start = 0): Uint8Array {
+    // Not `slice`: a slice of a Buffer is a Buffer, whose own `slice` surprises those who asked for bytes.
+    const copy = new Uint8Array(this.position - start);
+    copy.set(this.buffer.subarray(start, this.position));
+    return copy;
   }
 
   /** Takes the written bytes out without a copy; the writer starts anew. */

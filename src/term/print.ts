@@ -9,8 +9,10 @@ export const PRINT: unique symbol = Symbol('beamish.print');
 /** Where `util.inspect` and `console.log` look. @internal */
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
 
-/** Printing stops here with `...`, so that a cycle or a hostile depth ends. */
+/** Printing goes on with `...` beyond these, so that a cycle, a hostile depth and shared branches end. */
 const MAX_PRINT_DEPTH = 64;
+const MAX_PRINT_TERMS = 100_000;
+const CUT = '...';
 
 interface Printable {
   [PRINT](print: (value: unknown) => string): string;
@@ -21,10 +23,16 @@ interface Printable {
  * For people and logs; it never throws, and what has no term is shown as `#JS<...>`.
  */
 export function inspectTerm(value: unknown): string {
-  return printAt(value, 0);
+  return printAt(value, 0, { terms: 0 });
 }
 
-function printAt(value: unknown, depth: number): string {
+/** Terms printed so far, of the whole. */
+interface Budget {
+  terms: number;
+}
+
+function printAt(value: unknown, depth: number, budget: Budget): string {
+  if (++budget.terms > MAX_PRINT_TERMS) return CUT;
   switch (typeof value) {
     case 'number':
       return printNumber(value);
@@ -42,8 +50,8 @@ function printAt(value: unknown, depth: number): string {
       return `#JS<${typeof value}>`;
   }
   if (value === null) return 'nil';
-  if (depth > MAX_PRINT_DEPTH) return '...';
-  const print = (inner: unknown): string => printAt(inner, depth + 1);
+  if (depth > MAX_PRINT_DEPTH) return CUT;
+  const print = (inner: unknown): string => printAt(inner, depth + 1, budget);
   if (PRINT in value) return (value as Printable)[PRINT](print);
   if (Array.isArray(value)) return printList(value, print);
   if (value instanceof Uint8Array) return `<<${value.join(',')}>>`;
@@ -56,18 +64,27 @@ function printAt(value: unknown, depth: number): string {
 
 function printPairs(pairs: Iterable<readonly [unknown, unknown]>, print: (value: unknown) => string): string {
   const parts: string[] = [];
-  for (const [key, value] of pairs) parts.push(`${print(key)} => ${print(value)}`);
+  for (const [key, value] of pairs) {
+    const shown = print(key);
+    parts.push(`${shown} => ${print(value)}`);
+    if (shown === CUT) break;
+  }
   return `#{${parts.join(',')}}`;
 }
 
 /** Joined with commas; a tuple's, a list's insides. @internal */
 export function printAll(values: readonly unknown[], print: (value: unknown) => string): string {
-  return values.map(print).join(',');
+  const parts: string[] = [];
+  for (const value of values) {
+    parts.push(print(value));
+    if (parts[parts.length - 1] === CUT) break;
+  }
+  return parts.join(',');
 }
 
 function printList(values: readonly unknown[], print: (value: unknown) => string): string {
   if (values.length > 0 && values.every(isPrintable))
-    return `"${escaped(String.fromCodePoint(...(values as number[]).slice(0, 10_000)), '"')}"`;
+    return `"${escaped(values.map((code) => String.fromCodePoint(code as number)).join(''), '"')}"`;
   return `[${printAll(values, print)}]`;
 }
 

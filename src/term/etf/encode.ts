@@ -334,7 +334,7 @@ export function writeAtom(w: ByteWriter, atom: Atom, indexes: AtomIndexes | unde
   if (wire === undefined) {
     const start = w.position;
     writeAtomText(w, atom.name);
-    atom.wire = Uint8Array.prototype.slice.call(w.buffer, start, w.position);
+    atom.wire = w.toBytes(start);
     return;
   }
   w.bytes(wire);
@@ -397,7 +397,7 @@ export function writePid(w: ByteWriter, pid: Pid): void {
   w.u32(pid.id);
   w.u32(pid.serial);
   w.u32(pid.creation);
-  pid.wire = Uint8Array.prototype.slice.call(w.buffer, start, w.position);
+  pid.wire = w.toBytes(start);
 }
 
 /** NEWER_REFERENCE_EXT: word count u16, node atom, creation u32, words u32 each. @internal */

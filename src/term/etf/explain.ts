@@ -1,5 +1,6 @@
 import { EncodeError } from '../../errors.ts';
 import { AtomMap } from '../atom-map.ts';
+import { EncodedTerm } from '../encoded-term.ts';
 import { ImproperList } from '../list.ts';
 import { PRINT } from '../print.ts';
 import { Tuple } from '../tuple.ts';
@@ -110,7 +111,7 @@ function walkElements(
 
 /** What to send instead of an instance that has no term; undefined for the classes that have one. */
 function adviseOn(value: object): string | undefined {
-  if (PRINT in value || value instanceof Uint8Array) return undefined;
+  if (PRINT in value || value instanceof Uint8Array || value instanceof EncodedTerm) return undefined;
   if (value instanceof Date) return 'a Date has no Erlang term; send getTime() or toISOString() of it';
   if (value instanceof Set) return 'a Set has no Erlang term; send the array [...set]';
   if (value instanceof Error) return 'an Error has no Erlang term; send its message, or a tuple';

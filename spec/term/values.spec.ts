@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import { DecodeError, EncodeError } from '../../src/errors.ts';
+import { publishPid } from '../../src/term/identifiers.ts';
+import {
+  AtomMap,
+  atom,
+  atoms,
+  BitString,
+  bytes,
+  charlist,
+  ExternalFun,
+  ImproperList,
+  internPid,
+  Pid,
+  text,
+  tuple,
+} from '../../src/term/index.ts';
+
+describe('atoms', () => {
+  test('of one name are one object', () => {
+    expect(atom('some_name')).toBe(atom(['some', 'name'].join('_')));
+    expect(`${atom('x')}`).toBe('x');
+  });
+
+  test('have at most 255 characters, however many bytes these take', () => {
+    expect(atom('😀'.repeat(255)).name).toHaveLength(510);
+    expect(() => atom('😀'.repeat(256))).toThrow(EncodeError);
+    expect(() => atom('a'.repeat(256))).toThrow(/255 characters, this one has 256/);
+    expect(() => atom('\ud800')).toThrow(EncodeError);
+    expect(() => atom(1 as never)).toThrow(EncodeError);
+  });
+});
+
+describe('pids', () => {
+  test('that were published are found by their parts', () => {
+    const pid = new Pid('mine@h', 5, 6, 7);
+    publishPid(pid);
+    publishPid(pid);
+    expect(internPid('mine@h', 5, 6, 7)).toBe(pid);
+    expect(internPid('mine@h', 5, 6, 8)).not.toBe(pid);
+  });
+});
+
+describe('tuples and maps', () => {
+  test('a tuple destructures, counts and answers by position', () => {
+    const [tag, value] = tuple(atom('ok'), 42);
+    expect([tag, value]).toEqual([atom('ok'), 42]);
+    expect([tuple(1, 2, 3).length, tuple(1, 2, 3).at(-1), tuple(1).at(5 as never)]).toEqual([
+      3,
+      3,
+      undefined,
+    ]);
+  });
+
+  test('an AtomMap reads like an object', () => {
+    const map = atoms({ id: 1, name: 'x' });
+    expect(map).toBeInstanceOf(AtomMap);
+    expect([map.id, map.name, Object.keys(map)]).toEqual([1, 'x', ['id', 'name']]);
+    expect(JSON.stringify(map)).toBe('{"id":1,"name":"x"}');
+  });
+});
+
+describe('text and bytes', () => {
+  test('text reads strings, binaries, charlists and iodata', () => {
+    expect(text('é')).toBe('é');
+    expect(text(Buffer.from('é'))).toBe('é');
+    expect(text(charlist('a😀'))).toBe('a😀');
+    expect(text([104, ['i', Buffer.from('!')]])).toBe('hi!');
+    for (const wrong of [1, null, Uint8Array.of(255), [-1], [0xd800], [1.5], [0x110000], {}])
+      expect(() => text(wrong)).toThrow(DecodeError);
+  });
+
+  test('bytes reads strings and binaries', () => {
+    expect(bytes('é')).toEqual(Uint8Array.of(0xc3, 0xa9));
+    const own = Uint8Array.of(255);
+    expect(bytes(own)).toBe(own);
+    expect(() => bytes([1])).toThrow(DecodeError);
+    expect(() => bytes('\ud800')).toThrow(EncodeError);
+  });
+
+  test('a charlist is a list of code points', () => {
+    expect(charlist('a😀')).toEqual([97, 0x1f600]);
+  });
+});
+
+describe('rarer terms', () => {
+  test('check what they are made of', () => {
+    expect(() => new BitString(new Uint8Array(0), 1)).toThrow(EncodeError);
+    expect(() => new BitString(new Uint8Array(1), 8)).toThrow(EncodeError);
+    expect(() => new ImproperList([], 1)).toThrow(EncodeError);
+    expect(() => new ImproperList([1], [])).toThrow(EncodeError);
+    expect(() => new ExternalFun(atom('m'), atom('f'), 256)).toThrow(EncodeError);
+  });
+
+  test('bits that are not used are cleared in a copy', () => {
+    const given = Uint8Array.of(0xff);
+    expect(new BitString(given, 3).bytes).toEqual(Uint8Array.of(0xe0));
+    expect(given).toEqual(Uint8Array.of(0xff));
+  });
+});
