@@ -43,6 +43,16 @@ describe('bounds', () => {
     expect(failure(() => decodeTerm(hostile, { maxTermDepth: 1_000_000 }))).toBeInstanceOf(DecodeError);
   });
 
+  test.each([
+    '6c 00000005 6101',
+    '69 00000005 6101',
+    '74 00000003 6101 6101',
+    '6d 00000005 61',
+    '6f 00000005 00 01',
+  ])('a size past what remains is refused before anything is made for it: %s', (hex) => {
+    expect(failure(() => decodeTerm(bytes(`83${hex}`))).message).toMatch(/is announced/);
+  });
+
   test('a chain of a hundred thousand tails is one list', () => {
     const chain = bytes(`83${'6c000000016101'.repeat(100_000)}6a`);
     expect(decodeTerm(chain)).toHaveLength(100_000);
@@ -199,6 +209,15 @@ describe('what a decoder remembers', () => {
 
   test('pids, atoms and keys that share a place in its tables are not mixed up', () => {
     const decoder = new TermDecoder();
+    const parts = [1, 257, 65_537];
+    for (let round = 0; round < 2; round++)
+      for (const id of parts)
+        for (const serial of parts)
+          for (const creation of parts) {
+            const pid = internPid('same@h', id, serial, creation);
+            const frame = encoded(pid);
+            expect(decoder.decode(frame, 0, frame.length)).toBe(pid);
+          }
     for (let round = 0; round < 2; round++)
       for (let i = 0; i < 3000; i++) {
         const value = [internPid(`n${i & 3}@h`, i, i >> 2, 1), atom(`a${i}`), { [`k${i}`]: i, other: i }];
