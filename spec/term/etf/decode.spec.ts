@@ -209,15 +209,18 @@ describe('what a decoder remembers', () => {
 
   test('pids, atoms and keys that share a place in its tables are not mixed up', () => {
     const decoder = new TermDecoder();
-    const parts = [1, 257, 65_537];
-    for (let round = 0; round < 2; round++)
-      for (const id of parts)
-        for (const serial of parts)
-          for (const creation of parts) {
-            const pid = internPid('same@h', id, serial, creation);
-            const frame = encoded(pid);
-            expect(decoder.decode(frame, 0, frame.length)).toBe(pid);
-          }
+    const parts = [1, 257];
+    const pids = ['a@h', 'b@h'].flatMap((node) =>
+      parts.flatMap((id) =>
+        parts.flatMap((serial) => parts.map((creation) => internPid(node, id, serial, creation))),
+      ),
+    );
+    for (const first of pids)
+      for (const second of pids)
+        for (const pid of [first, second]) {
+          const frame = encoded(pid);
+          expect(decoder.decode(frame, 0, frame.length)).toBe(pid);
+        }
     for (let round = 0; round < 2; round++)
       for (let i = 0; i < 3000; i++) {
         const value = [internPid(`n${i & 3}@h`, i, i >> 2, 1), atom(`a${i}`), { [`k${i}`]: i, other: i }];
