@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { EpmdClient } from '../../src/connection/epmd-client.ts';
-import { ConnectionError, NameTakenError } from '../../src/errors.ts';
+import { ConnectionError, DecodeError, NameTakenError } from '../../src/errors.ts';
 import { platformEnv } from '../../src/platform/index.ts';
 import { KeeperProcess, makeKeeper, type TestKeeper } from '../support/epmd/keepers.ts';
 import { freePort } from '../support/ports.ts';
@@ -208,6 +208,34 @@ describe('a keeper in the other modes', () => {
     expect(creation).toBeGreaterThanOrEqual(4);
     expect(keeper.role).toBe('none');
     await expect(keeper.names()).rejects.toThrow(ConnectionError);
+  });
+});
+
+describe("a keeper's look-up", () => {
+  it('does not ask again when somebody answered nonsense', async () => {
+    let requests = 0;
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', () => {
+        requests++;
+        socket.end('HTTP/1.1 400 Bad Request');
+      });
+    }).listen(0, LOOPBACK);
+    await once(server, 'listening');
+    stops.push(async () => server.close());
+    const { keeper } = keeperOn((server.address() as { port: number }).port, 'off');
+    await expect(keeper.lookup('one', LOOPBACK)).rejects.toThrow(DecodeError);
+    expect(requests).toBe(1);
+  });
+
+  it('ends when its signal is aborted, also between two attempts', async () => {
+    const { keeper } = keeperOn(await freePort(), 'off');
+    const controller = new AbortController();
+    const looking = keeper.lookup('one', LOOPBACK, { signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await expect(looking).rejects.toThrow('enough');
+    const slow = keeper.lookup('one', LOOPBACK, { signal: AbortSignal.timeout(100) });
+    await expect(slow).rejects.toThrow(/timeout/);
   });
 });
 
