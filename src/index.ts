@@ -1,5 +1,6 @@
 /** The front door: every public name, one by one. */
 export { actor } from './actor/actor.ts';
+export type { ActorSelf, Deferred, GlobalName } from './actor/types.ts';
 export type {
   DnsOptions,
   GossipOptions,

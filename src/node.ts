@@ -8,23 +8,17 @@ import type { Connection, ConnectionSetup } from './connection/connection.ts';
 import { EpmdKeeper } from './connection/epmd-keeper.ts';
 import { Discovery } from './discovery/index.ts';
 import type { Env, LogArea } from './env/index.ts';
-import { ConnectionError, OptionsError } from './errors.ts';
+import { BeamishError, ConnectionError, OptionsError } from './errors.ts';
 import { offeredFlags } from './handshake/flags.ts';
 import { Connections, type PeerAddress } from './kernel/connections.ts';
-import type { Inbound } from './kernel/inbound.ts';
+import { Inbound } from './kernel/inbound.ts';
 import { Outbound } from './kernel/outbound.ts';
-import { type Mfa, Spawner } from './kernel/spawner.ts';
-import { beamishProcess, netKernel } from './kernel/system-processes.ts';
-import {
-  aliveOf,
-  hostOf,
-  isLongName,
-  type NodeOptions,
-  type ResolvedOptions,
-  resolveOptions,
-} from './options.ts';
+import { Mfa, Spawner } from './kernel/spawner.ts';
+import { beamishProcess, type NodeView, netKernel } from './kernel/system-processes.ts';
+import { aliveOf, hostOf, type NodeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { platformEnv } from './platform/index.ts';
-import type { Destination } from './process/destination.ts';
+import { makeClient } from './process/client.ts';
+import { type AnyDestination, type AnyPid, at, type Destination } from './process/destination.ts';
 import type {
   AnyActor,
   ArgsOf,
@@ -37,10 +31,13 @@ import type {
   SpawnOptions,
   SpawnRest,
 } from './process/protocol.ts';
+import { toReason } from './process/reasons.ts';
 import { ProcessSystem } from './process/system.ts';
 import { Telemetry } from './telemetry/events.ts';
 import { Logger } from './telemetry/logger.ts';
+import { atom } from './term/atom.ts';
 import type { Pid } from './term/identifiers.ts';
+import { tuple } from './term/tuple.ts';
 
 export type NodesKind = 'visible' | 'hidden' | 'connected';
 
@@ -190,9 +187,7 @@ export class Node {
     try {
       if (listen !== false) this.#port = (await this.#connections.listen(listen.host, listen.port)).port;
       const { creation } = await this.#epmd.start(
-        this.#port === undefined
-          ? undefined
-          : { name: aliveOf(this.name), port: this.#port, hidden, highest: 6, lowest: 5 },
+        this.#port === undefined ? undefined : { name: aliveOf(this.name), port: this.#port, hidden },
       );
       setup.creation = creation;
       this.#creation = creation;
@@ -229,15 +224,15 @@ export class Node {
 
   // ---- processes
 
-  /** Runs an actor, or a function with a mailbox, as a process of this node. */
+  /** Runs an actor, or a function with a mailbox, as a process of this node. It ends when the function returns. */
   spawn<A extends AnyActor>(actor: A, ...rest: SpawnRest<ArgsOf<A>, SpawnOptions>): Pid<A>;
   spawn<Args extends readonly unknown[]>(body: Body<Args>, ...rest: SpawnRest<Args, SpawnOptions>): Pid;
-  spawn(
-    what: AnyActor | Body<readonly unknown[]>,
-    args: readonly unknown[] = [],
-    options: SpawnOptions = {},
-  ): Pid {
-    return this.#processes.spawn(what as AnyActor, args, options);
+  spawn(what: unknown, args?: unknown, options?: unknown): AnyPid {
+    return this.#processes.spawn(
+      what as AnyActor,
+      (args ?? []) as readonly unknown[],
+      options as SpawnOptions | undefined,
+    );
   }
 
   /** Runs an actor on a node that lists it in its `actors`, or a function (`mfa(...)`) on a BEAM node. */
@@ -246,18 +241,279 @@ export class Node {
     actor: A,
     ...rest: SpawnRest<ArgsOf<A>, { readonly signal?: AbortSignal }>
   ): Promise<Pid<A>>;
-  spawnOn(
-    node: string,
-    what: Mfa,
-    args?: readonly [],
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<Pid>;
+  spawnOn(node: string, what: Mfa): Promise<Pid>;
   async spawnOn(
     node: string,
-    what: AnyActor | Mfa,
-    args: readonly unknown[] = [],
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<Pid> {
-    return this.#spawner.spawnOn(node, what, args, options.signal);
+    what: unknown,
+    args?: unknown,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<AnyPid> {
+    const list = (args ?? []) as readonly unknown[];
+    if (node === this.name && !(what instanceof Mfa)) return this.#processes.spawn(what as AnyActor, list);
+    return await this.#spawner.spawnOn(node, what as AnyActor | Mfa, list, options?.signal);
   }
+
+  /**
+   * Sends a message; nothing tells whether it arrives. A node that is not connected is connected first.
+   * @returns false when the link there is above its high-water mark (then await `drained`), or the message was dropped
+   * @throws EncodeError when the message has no term
+   */
+  send(to: AnyDestination, message: unknown): boolean {
+    return this.#processes.send(to, message);
+  }
+
+  /**
+   * Calls a method and waits for its answer, 5,000 ms at most (`client` takes other time-outs and an AbortSignal).
+   * @throws ExitError when the process ends first, is not there (`noproc`) or not reachable (`noconnection`)
+   * @throws CallTimeoutError when no answer came in time
+   */
+  call<T, M extends MethodName<T>>(
+    to: Destination<T>,
+    method: M,
+    ...args: MethodArgs<T, M>
+  ): Promise<MethodResult<T, M>>;
+  call(to: AnyDestination, method: string, ...args: unknown[]): Promise<never> {
+    return this.#processes.callMethod(this.#processes.outside, to, method, args) as Promise<never>;
+  }
+
+  /** Calls a method without waiting, and without an answer. Returns as `send`. */
+  cast<T, M extends MethodName<T>>(to: Destination<T>, method: M, ...args: MethodArgs<T, M>): boolean;
+  cast(to: AnyDestination, method: string, ...args: unknown[]): boolean {
+    return this.#processes.castMethod(this.#processes.outside, to, method, args);
+  }
+
+  /** Sends any term as a request, as gen_server:call does, and waits for the answer. */
+  request(to: AnyDestination, term: unknown, options?: CallOptions): Promise<unknown> {
+    return this.#processes.call(to, term, options);
+  }
+
+  /** The methods of whoever answers there, as functions. `actor` only gives the type. */
+  client<A extends AnyActor>(actor: A, to: Destination<A> | string, options?: CallOptions): Client<A>;
+  client<T>(to: Destination<T>, options?: CallOptions): Client<T>;
+  client(...args: unknown[]): unknown {
+    return makeClient(args, (to, method, callArgs, options) =>
+      this.#processes.callMethod(this.#processes.outside, to, method, callArgs, options),
+    );
+  }
+
+  /** Sends an exit signal, as exit/2 does: `kill` cannot be refused. */
+  exit(pid: AnyPid, reason: unknown): void {
+    this.#processes.exit(pid as Pid, toReason(reason));
+  }
+
+  /** Whether a process of this node is alive. */
+  isAlive(pid: AnyPid): boolean {
+    return this.#processes.isAlive(pid as Pid);
+  }
+
+  // ---- local names
+
+  whereis(name: string): Pid | undefined {
+    return this.#processes.whereis(name);
+  }
+
+  /** @throws NameTakenError; OptionsError for a pid of another node; ExitError for one that has ended */
+  register(name: string, pid: AnyPid): void {
+    this.#processes.register(name, pid as Pid);
+  }
+
+  /** Frees a name; false when it was free. */
+  unregister(name: string): boolean {
+    return this.#processes.unregister(name);
+  }
+
+  registered(): string[] {
+    return this.#processes.registered();
+  }
+
+  // ---- other nodes
+
+  /** Connects to a node. Resolves at once when it is connected. Rejects with ConnectionError or HandshakeError. */
+  connect(node: string, options?: { readonly signal?: AbortSignal }): Promise<void> {
+    return this.#connections.connect(node, options?.signal);
+  }
+
+  /** Closes the connection to a node; false when there was none. */
+  disconnect(node: string): boolean {
+    return this.#connections.disconnect(node);
+  }
+
+  /**
+   * Whether a node answers, as `net_adm:ping/1`: connects when need be and asks its net_kernel.
+   * A node that cannot be reached, refuses our cookie or does not answer is `"pang"`.
+   */
+  async ping(node: string, options: CallOptions = {}): Promise<'pong' | 'pang'> {
+    if (node === this.name) return 'pong';
+    try {
+      await this.#connections.connect(node, options.signal);
+      const request = tuple(atom('is_auth'), atom(this.name));
+      return (await this.#processes.call(at(node, 'net_kernel'), request, options)) === atom('yes')
+        ? 'pong'
+        : 'pang';
+    } catch (error) {
+      if (error instanceof BeamishError) return 'pang';
+      throw error;
+    }
+  }
+
+  /**
+   * Names of connected nodes: `visible` ones, `hidden` ones, or both. A connection is hidden when either side is.
+   * @param kind default: `visible`; on a hidden node, which has no visible connection at all, `connected`
+   */
+  nodes(kind: NodesKind = this.#options.hidden ? 'connected' : 'visible'): string[] {
+    const names: string[] = [];
+    for (const { peer } of this.#connections.all())
+      if (kind === 'connected' || peer.hidden === (kind === 'hidden')) names.push(peer.name);
+    return names;
+  }
+
+  /** Tells of nodes that come and go. Returns a function that ends it. */
+  on(event: 'nodeup', listener: (node: string, info: PeerInfo) => void): () => void;
+  on(event: 'nodedown', listener: (node: string, reason: string) => void): () => void;
+  on(event: 'nodeup' | 'nodedown', listener: (node: string, detail: never) => void): () => void {
+    const listeners = this.#listeners[event] as Set<typeof listener> | undefined;
+    if (listeners === undefined)
+      throw new OptionsError(
+        'event',
+        `expected the event "nodeup" or "nodedown", got ${JSON.stringify(event)}`,
+      );
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /** Resolves when the link to a node is below its high-water mark, at once when it is or there is none. */
+  drained(node: string): Promise<void> {
+    if (this.#connections.up(node)?.isAboveHighWater !== true) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiters = this.#drainWaiters.get(node);
+      if (waiters === undefined) this.#drainWaiters.set(node, [resolve]);
+      else waiters.push(resolve);
+    });
+  }
+
+  /** Names that the port mapper of a host knows, with their ports; this machine's when `host` is absent. */
+  names(host?: string): Promise<readonly { readonly name: string; readonly port: number }[]> {
+    return this.#epmd.names(host);
+  }
+
+  // ---- seeing it
+
+  /** Switches the debug lines of one area on or off, at run time. */
+  debug(area: LogArea, on: boolean): void {
+    this.#logger.setDebug(area, on);
+  }
+
+  /** What this node is and does, as plain data. */
+  inspect(): NodeSnapshot {
+    const { hidden, epmd } = this.#options;
+    return {
+      name: this.name,
+      creation: this.#creation,
+      hidden,
+      port: this.#port,
+      epmd: { mode: epmd.mode, port: epmd.port, role: this.#epmd.role },
+      connections: [...this.#connections.all()].map((connection) => ({
+        ...peerInfo(connection),
+        outgoing: connection.outgoing,
+        address: connection.remoteAddress,
+        ...connection.stats,
+        received: this.#inbound.get(connection)?.received ?? 0,
+      })),
+      discovery: this.#discovery?.state,
+      processes: this.#processes.count,
+      registered: this.#processes.registered(),
+      counters: this.#telemetry.counters(),
+    };
+  }
+
+  // ---- the end
+
+  /**
+   * Takes everything down in reverse order: discovery, processes (within 5 s), connections, port mapper. Resolves
+   * when the last timer and socket are gone. Idempotent.
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    await this.#discovery?.stop();
+    await this.#processes?.stop();
+    await this.#connections.stop();
+    await this.#epmd.stop();
+    this.#listeners.nodeup.clear();
+    this.#listeners.nodedown.clear();
+  }
+
+  // ---- what the table of connections asks and tells
+
+  async #locate(nodeName: string, signal: AbortSignal): Promise<PeerAddress> {
+    const host = hostOf(nodeName);
+    const found = await this.#epmd.lookup(aliveOf(nodeName), host, { signal });
+    if (found === undefined)
+      throw new ConnectionError(`no node named ${aliveOf(nodeName)} is known to the port mapper of ${host}`);
+    return { host, port: found.port };
+  }
+
+  #nodeUp(connection: Connection): void {
+    const info = peerInfo(connection);
+    const inbound = new Inbound(connection, this.#processes, this.#spawner, this.#telemetry);
+    this.#inbound.set(connection, inbound);
+    connection.attach(inbound);
+    this.#telemetry.emit('nodeup', () => ({ ...info }));
+    this.#logger.info('connection', `nodeup ${info.name}`);
+    this.#processes.nodeUp(info.name, info);
+    for (const listener of [...this.#listeners.nodeup]) this.#tell(() => listener(info.name, info));
+  }
+
+  #nodeDown(connection: Connection, reason: string): void {
+    const { name } = peerInfo(connection);
+    this.#inbound.delete(connection);
+    this.#telemetry.emit('nodedown', () => ({ name, reason }));
+    this.#logger.info('connection', `nodedown ${name}: ${reason}`);
+    this.#spawner.nodeDown(name);
+    this.#processes.nodeDown(name, atom(reason));
+    this.#wakeDrained(name);
+    this.#discovery?.nodeDown(name);
+    for (const listener of [...this.#listeners.nodedown]) this.#tell(() => listener(name, reason));
+  }
+
+  /** A listener that throws harms neither the node nor the other listeners. */
+  #tell(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#logger.error(
+        'node',
+        `a nodeup or nodedown listener failed: ${error instanceof Error ? error.stack : error}`,
+      );
+    }
+  }
+
+  #wakeDrained(nodeName: string): void {
+    const waiters = this.#drainWaiters.get(nodeName);
+    this.#drainWaiters.delete(nodeName);
+    for (const resolve of waiters ?? []) resolve();
+  }
+
+  #view(): NodeView {
+    return {
+      nodes: () => this.nodes('connected'),
+      registered: () => this.registered(),
+      info: () => {
+        const { name, creation, hidden, processes, connections } = this.inspect();
+        return { name, creation, hidden, processes, connections: connections.length, platform: 'Node.js' };
+      },
+    };
+  }
+}
+
+function peerInfo(connection: Connection): PeerInfo {
+  const { name, creation, hidden } = connection.peer;
+  return { name, creation, hidden };
 }

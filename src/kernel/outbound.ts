@@ -1,6 +1,7 @@
 import { ByteWriter } from '../codec/writer.ts';
 import type { Connection } from '../connection/connection.ts';
 import { EncodeError } from '../errors.ts';
+import { DistFlag, hasFlag } from '../handshake/flags.ts';
 import type { RemoteName, SignalSink } from '../process/signal-sink.ts';
 import { type Atom, atom } from '../term/atom.ts';
 import { EncodedTerm } from '../term/encoded-term.ts';
@@ -37,6 +38,11 @@ export class Outbound implements SignalSink {
       return this.#wait(node, (made) => made.sendToName(from, name, encoded));
     }
     return link.sendToName(from, name, message);
+  }
+
+  hasAlias(node: string): boolean {
+    const link = this.#connections.up(node);
+    return link !== undefined && hasFlag(link.peer.flags, DistFlag.ALIAS);
   }
 
   sendAlias(from: Pid, alias: Ref, message: unknown): boolean {

@@ -64,8 +64,15 @@ export class Spawner {
     const reply = (flags: number, result: Pid | Atom) =>
       link.signal(() => link.encoder.spawnReply(link.writer, request, from, flags, result));
     const [module, fn] = what;
-    if (!Array.isArray(options) || !Array.isArray(args) || !(module instanceof Atom) || !(fn instanceof Atom))
-      return reply(0, BADOPT);
+    if (
+      !Array.isArray(options) ||
+      !Array.isArray(args) ||
+      !(module instanceof Atom) ||
+      !(fn instanceof Atom)
+    ) {
+      reply(0, BADOPT);
+      return;
+    }
     let linked = false;
     let monitored = false;
     let fromBeamish = false;
@@ -74,10 +81,16 @@ export class Spawner {
       else if (option === MONITOR) monitored = true;
       else if (option === BEAMISH_ACTOR) fromBeamish = true;
       // Sizes and priorities tune a BEAM's scheduler and heap; here they have no meaning and do no harm.
-      else if (!(option instanceof Tuple && option.at(0) !== MONITOR)) return reply(0, BADOPT);
+      else if (!(option instanceof Tuple && option.at(0) !== MONITOR)) {
+        reply(0, BADOPT);
+        return;
+      }
     }
     const actor = fn === START || fn === START_LINK ? this.#actors.get(module.name) : undefined;
-    if (actor === undefined && fromBeamish) return reply(0, UNDEF);
+    if (actor === undefined && fromBeamish) {
+      reply(0, UNDEF);
+      return;
+    }
     const pid =
       actor !== undefined
         ? processes.spawn(actor, args)
@@ -109,7 +122,7 @@ export class Spawner {
     await this.#connections.connect(nodeName, signal);
     const link = this.#connections.up(nodeName);
     if (link === undefined) throw new ConnectionError(`${nodeName} went away`);
-    const from = this.#processes.clientPid;
+    const from = this.#processes.outside.pid;
     const request = this.#processes.makeRef();
     return await new Promise<Pid>((resolve, reject) => {
       const onAbort = () => settle(() => reject(signal?.reason));

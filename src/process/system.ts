@@ -23,6 +23,7 @@ import {
   NOPROC,
   reasonOf,
   SHUTDOWN,
+  toReason,
 } from './reasons.ts';
 import { RefSource } from './refs.ts';
 import { Scheduler } from './scheduler.ts';
@@ -301,6 +302,7 @@ export class ProcessSystem {
     if (limit !== undefined && length >= limit.max) {
       this.telemetry.emit('process.mailbox_full', () => ({ pid: process.pid, length }));
       if (limit.onFull === 'exit') this.end(process, MAILBOX_FULL, undefined);
+      else this.#refuseUnread(message);
       return false;
     }
     process.post(message);
@@ -313,6 +315,15 @@ export class ProcessSystem {
       );
     }
     return true;
+  }
+
+  /** A request that finds no room: its caller need not wait for the time-out. */
+  #refuseUnread(message: unknown): void {
+    if (!(message instanceof Tuple) || message.elements[0] !== GEN_CALL) return;
+    const from = message.elements[1];
+    if (from instanceof Tuple && from.elements[0] instanceof Pid) {
+      this.refuse(from.elements[0], from.elements[1], MAILBOX_FULL);
+    }
   }
 
   // ---- calling ----
@@ -365,6 +376,11 @@ export class ProcessSystem {
     options: CallOptions | undefined,
   ): Promise<unknown> {
     const timeoutMs = options?.timeout ?? DEFAULT_CALL_TIMEOUT_MS;
+    if (!(timeoutMs >= 0)) {
+      return Promise.reject(
+        new OptionsError('timeout', `timeout must be a number of ms from 0, not ${timeoutMs}`),
+      );
+    }
     if (this.#stopping && owner === this.outside) {
       return Promise.reject(new ExitError(SHUTDOWN, this.node, `${this.node} is stopping`));
     }
@@ -612,15 +628,16 @@ export class ProcessSystem {
 
   /**
    * Ends a process from outside of all processes, as exit/2 would from `pid`; with `kill` it cannot refuse.
-   * False when it is not alive.
+   * False when it is known not to be alive.
    */
   exit(pid: Pid, reason: unknown): boolean {
     const process = this.lookup(pid);
     if (process === undefined) {
-      if (!this.isLocal(pid)) this.sink.exit2(this.outside.pid, pid, reason);
-      return false;
+      if (pid.node === this.node) return false;
+      this.sink.exit2(this.outside.pid, pid, toReason(reason));
+      return true;
     }
-    this.signals.receiveExit(process, this.outside.pid, reason, 'exit2');
+    this.signals.receiveExit(process, this.outside.pid, toReason(reason), 'exit2');
     return true;
   }
 
@@ -737,6 +754,16 @@ export class ProcessSystem {
   nodeDown(node: string, reason: unknown): void {
     this.signals.nodeDown(node);
     for (const process of this.#nodeWatchers) process.post(new NodeDown(node, reason));
+  }
+
+  /** Settles what waits for a node that could not be reached. It never was up, so nobody hears of a nodedown. */
+  unreachable(node: string): void {
+    this.signals.nodeDown(node);
+  }
+
+  /** A fresh reference of this node. */
+  makeRef(): Ref {
+    return this.refs.ref(this.refs.next());
   }
 
   /** @internal */
