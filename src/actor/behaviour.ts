@@ -208,7 +208,12 @@ export class ActorBehaviour implements Behaviour {
       if (settled) return;
       settled = true;
       if (caller instanceof PendingCall) process.extras?.taken?.delete(caller);
-      settle();
+      try {
+        settle();
+      } catch (error) {
+        // An answer that cannot travel is our own fault, as it would be if the handler had returned it.
+        process.system.fail(process, error);
+      }
     };
     return {
       from: caller instanceof PendingCall ? caller.owner.pid : caller.pid,

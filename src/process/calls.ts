@@ -93,7 +93,7 @@ export class Calls {
     if (nextOwned !== undefined) nextOwned.previousOwned = previousOwned;
     call.previousOwned = undefined;
     call.nextOwned = undefined;
-    if (call.timeoutMs !== 0) this.#undue(call);
+    if (call.timeoutMs >= 0) this.#undue(call);
     if (call.onAbort !== undefined) call.signal?.removeEventListener('abort', call.onAbort);
     if (call.number !== 0) {
       this.#numbered.delete(call.number);

@@ -28,7 +28,8 @@ export class PendingCall {
   /** Number of the reference; 0 while the call has none. */
   number = 0;
   settled = false;
-  timeoutMs = 0;
+  /** -1 when nothing limits the wait. */
+  timeoutMs = -1;
   deadlineMs = 0;
   signal: AbortSignal | undefined = undefined;
   onAbort: (() => void) | undefined = undefined;

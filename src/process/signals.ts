@@ -1,11 +1,12 @@
-import { ExitError } from '../errors.ts';
+import { EncodeError, ExitError } from '../errors.ts';
 import type { Atom } from '../term/atom.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
+import { tuple } from '../term/tuple.ts';
 import { At } from './destination.ts';
 import { Monitor } from './monitor.ts';
 import type { PendingCall } from './pending-call.ts';
 import { DEAD, type Process } from './process.ts';
-import { describeReason, KILL, KILLED, NOCONNECTION, NOPROC, NORMAL } from './reasons.ts';
+import { describeReason, KILL, KILLED, NOCATCH, NOCONNECTION, NOPROC, NORMAL } from './reasons.ts';
 import type { ProcessSystem } from './system.ts';
 import { Down, Exit } from './system-messages.ts';
 import { Ties } from './ties.ts';
@@ -269,7 +270,7 @@ export class Signals {
     if (remoteLinks !== undefined) {
       for (const [pid, unlinkId] of remoteLinks) {
         this.#ties.get(pid.node)?.linked.delete(process);
-        if (unlinkId === 0n) system.sink.exit(process.pid, pid, reason);
+        if (unlinkId === 0n) tell(reason, (told) => system.sink.exit(process.pid, pid, told));
       }
     }
     if (watchers !== undefined) {
@@ -286,7 +287,7 @@ export class Signals {
     const { watcher, ref } = monitor;
     if (watcher instanceof Pid) {
       this.#ties.get(watcher.node)?.watchers.delete(ref.key);
-      this.#system.sink.monitorExit(monitor.from, watcher, ref, reason);
+      tell(reason, (told) => this.#system.sink.monitorExit(monitor.from, watcher, ref, told));
       return;
     }
     watcher.monitors?.delete(this.#system.refs.numberOf(ref)!);
@@ -326,6 +327,16 @@ export class Signals {
         if (unlinkId === 0n && process.state !== DEAD) this.receiveExit(process, pid, NOCONNECTION, 'link');
       }
     }
+  }
+}
+
+/** Tells another node an exit reason; one that cannot travel (it may hold anything that was thrown) goes as text. */
+function tell(reason: unknown, send: (reason: unknown) => void): void {
+  try {
+    send(reason);
+  } catch (error) {
+    if (!(error instanceof EncodeError)) throw error;
+    send(tuple(NOCATCH, describeReason(reason)));
   }
 }
 
