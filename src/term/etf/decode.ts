@@ -1,15 +1,15 @@
-import { isUtf8 } from 'node:buffer';
 import { DecodeError } from '../../errors.ts';
-import { type Atom, atom, MAX_ATOM_CHARACTERS } from '../atom.ts';
+import { type Atom, atom } from '../atom.ts';
 import { AtomMap, setOwn } from '../atom-map.ts';
 import { BitString } from '../binary.ts';
 import { Float } from '../float.ts';
 import { ExternalFun, OpaqueFun } from '../fun.ts';
-import { internPid, Pid, Port, Ref } from '../identifiers.ts';
+import { Pid } from '../identifiers.ts';
 import { ImproperList } from '../list.ts';
 import { Tuple } from '../tuple.ts';
 import { bigFromBytes } from './big.ts';
 import { encodeFun } from './encode.ts';
+import { IdentifierReader } from './identifier-reader.ts';
 import { hasEqualKeys } from './keys.ts';
 import {
   ATOM_CACHE_REF,
@@ -25,7 +25,6 @@ import {
   LIST_EXT,
   MAP_EXT,
   MAX_BIG_BYTES,
-  MAX_REF_WORDS,
   MAX_TERM_DEPTH,
   NEW_FLOAT_EXT,
   NEW_FUN_EXT,
@@ -63,13 +62,10 @@ const FALSE = atom('false');
 const NIL = atom('nil');
 const UNDEFINED = atom('undefined');
 
-/** Entries of the three caches, each a power of two. Weighed against the few hundred names that a busy link repeats. */
-const ATOM_SLOTS = 512;
-const PID_SLOTS = 256;
+/** Entries of the cache of map keys, a power of two. */
 const KEY_SLOTS = 1024;
 /** Longest key that is remembered, in bytes. */
 const MAX_CACHED_KEY = 32;
-const NOTHING = Buffer.alloc(0);
 
 /**
  * Reads terms, for one connection or one call.
@@ -84,43 +80,23 @@ const NOTHING = Buffer.alloc(0);
  *
  * Inside the keys of maps, an integral float becomes a `Float`, so that the keys 1 and 1.0 stay two.
  */
-export class TermDecoder {
-  buffer: Buffer = NOTHING;
-  /** Where reading goes on; after `decode`, the byte after the term. */
-  position = 0;
-  end = 0;
-  /** What ATOM_CACHE_REF refers to in the present frame. */
-  atomRefs: readonly Atom[] = [];
-
-  private base = 0;
+export class TermDecoder extends IdentifierReader {
   private readonly bytesOnly: boolean;
   private readonly maxDepth: number;
+  /** How many keys of maps the cursor is inside of. */
   private keyDepth = 0;
-  /** Count of ATOM_CACHE_REFs read, by which a fun notices that it holds some. */
-  private refsRead = 0;
-  private readonly atomTable: (Atom | undefined)[] = new Array(ATOM_SLOTS).fill(undefined);
-  private readonly pidTable: (Pid | undefined)[] = new Array(PID_SLOTS).fill(undefined);
   private readonly keyTable: (string | undefined)[] = new Array(KEY_SLOTS).fill(undefined);
 
   constructor(options: TermDecoderOptions = {}) {
+    super();
     this.bytesOnly = options.binaries === 'bytes';
     this.maxDepth = options.maxTermDepth ?? MAX_TERM_DEPTH;
   }
 
   /** Puts the cursor on `buffer[start..end)`. */
-  begin(buffer: Buffer, start: number, end: number): void {
-    this.buffer = buffer;
-    this.position = start;
-    this.base = start;
-    this.end = end;
+  override begin(buffer: Buffer, start: number, end: number): void {
+    super.begin(buffer, start, end);
     this.keyDepth = 0;
-  }
-
-  /** Lets go of the buffer, so that an idle connection does not keep its last chunk alive. */
-  release(): void {
-    this.buffer = NOTHING;
-    this.position = 0;
-    this.end = 0;
   }
 
   /** Reads one term without a version byte. Bytes may remain: `position` tells. */
@@ -136,54 +112,8 @@ export class TermDecoder {
     } catch (error) {
       if (error instanceof DecodeError) throw error;
       // The caller's stack was nearly full, or the caller allowed more depth than there is stack.
-      throw new DecodeError('the term cannot be held', this.position - this.base, { cause: error });
+      throw new DecodeError('the term cannot be held', this.offset, { cause: error });
     }
-  }
-
-  /** Tag of the next term, which is not consumed. */
-  peekTag(): number {
-    if (this.position >= this.end) this.fail('expected a term, nothing remains');
-    return this.buffer[this.position]!;
-  }
-
-  /** An atom; also `true`, `nil` and the like come as atoms here. */
-  readAtom(): Atom {
-    const b = this.buffer;
-    const p = this.position;
-    if (p + 2 > this.end) this.fail('expected an atom');
-    switch (b[p]) {
-      case SMALL_ATOM_UTF8_EXT:
-      case SMALL_ATOM_EXT:
-        return this.atomText(p + 2, b[p + 1]!, b[p] === SMALL_ATOM_EXT);
-      case ATOM_EXT:
-      case ATOM_UTF8_EXT:
-        if (p + 3 > this.end) this.fail('expected an atom');
-        return this.atomText(p + 3, (b[p + 1]! << 8) | b[p + 2]!, b[p] === ATOM_EXT);
-      case ATOM_CACHE_REF: {
-        const found = this.atomRefs[b[p + 1]!];
-        if (found === undefined) this.fail(`the frame's header has no atom ${b[p + 1]}`);
-        this.position = p + 2;
-        this.refsRead++;
-        return found;
-      }
-      default:
-        return this.fail(`expected an atom, got tag ${b[p]}`);
-    }
-  }
-
-  readPid(): Pid {
-    const tag = this.peekTag();
-    if (tag !== NEW_PID_EXT && tag !== PID_EXT) this.fail(`expected a pid, got tag ${tag}`);
-    this.position++;
-    return this.pid(tag === NEW_PID_EXT);
-  }
-
-  readRef(): Ref {
-    const tag = this.peekTag();
-    if (tag !== NEWER_REFERENCE_EXT && tag !== NEW_REFERENCE_EXT && tag !== REFERENCE_EXT)
-      this.fail(`expected a reference, got tag ${tag}`);
-    this.position++;
-    return this.ref(tag);
   }
 
   /** Arity of a tuple, whose elements follow. Both forms are read. */
@@ -216,40 +146,6 @@ export class TermDecoder {
     if (tag !== SMALL_INTEGER_EXT && tag !== INTEGER_EXT && tag !== SMALL_BIG_EXT && tag !== LARGE_BIG_EXT)
       this.fail(`expected an integer, got tag ${tag}`);
     return this.term(0) as number | bigint;
-  }
-
-  private fail(message: string): never {
-    throw new DecodeError(message, this.position - this.base);
-  }
-
-  private need(count: number): void {
-    if (count > this.end - this.position)
-      this.fail(`expected ${count} more bytes, ${this.end - this.position} remain`);
-  }
-
-  private u16(): number {
-    this.need(2);
-    const p = this.position;
-    this.position = p + 2;
-    return (this.buffer[p]! << 8) | this.buffer[p + 1]!;
-  }
-
-  private u32(): number {
-    this.need(4);
-    const b = this.buffer;
-    const p = this.position;
-    this.position = p + 4;
-    return ((b[p]! << 24) | (b[p + 1]! << 16) | (b[p + 2]! << 8) | b[p + 3]!) >>> 0;
-  }
-
-  /** A u32 count of things that take at least `each` bytes: refused before anything is made for them. */
-  private count(each: number, what: string): number {
-    const count = this.u32();
-    if (count * each > this.end - this.position) {
-      this.position -= 4;
-      this.fail(`a ${what} of ${count} is announced, ${this.end - this.position - 4} bytes remain`);
-    }
-    return count;
   }
 
   private term(depth: number): unknown {
@@ -361,43 +257,6 @@ export class TermDecoder {
     const p = this.position;
     this.position = p + 1 + count;
     return bigFromBytes(this.buffer, p + 1, count, this.buffer[p] !== 0);
-  }
-
-  private atomText(start: number, length: number, latin1: boolean): Atom {
-    const b = this.buffer;
-    const stop = start + length;
-    if (stop > this.end) this.fail(`an atom of ${length} bytes is announced`);
-    let hash = length;
-    let ascii = true;
-    for (let i = start; i < stop; i++) {
-      const byte = b[i]!;
-      if (byte > 127) {
-        ascii = false;
-        break;
-      }
-      hash = (hash * 31 + byte) | 0;
-    }
-    if (!ascii) return this.wideAtom(start, stop, latin1);
-    const slot = (hash ^ (hash >>> 9)) & (ATOM_SLOTS - 1);
-    const known = this.atomTable[slot];
-    if (known !== undefined && sameText(known.name, b, start, length)) {
-      this.position = stop;
-      return known;
-    }
-    if (length > MAX_ATOM_CHARACTERS) this.fail(`an atom of ${length} characters`);
-    const made = atom(internalized(b.latin1Slice(start, stop)));
-    this.atomTable[slot] = made;
-    this.position = stop;
-    return made;
-  }
-
-  private wideAtom(start: number, stop: number, latin1: boolean): Atom {
-    if (!latin1 && !isUtf8(this.buffer.subarray(start, stop))) this.fail('an atom is not UTF-8');
-    const name = latin1 ? this.buffer.latin1Slice(start, stop) : this.buffer.utf8Slice(start, stop);
-    if (name.length > MAX_ATOM_CHARACTERS && [...name].length > MAX_ATOM_CHARACTERS)
-      this.fail(`an atom of more than ${MAX_ATOM_CHARACTERS} characters`);
-    this.position = stop;
-    return atom(name);
   }
 
   private binary(): string | Uint8Array {
@@ -583,52 +442,6 @@ export class TermDecoder {
     const key = this.term(inner);
     this.keyDepth--;
     return key;
-  }
-
-  /** NEW_PID_EXT or PID_EXT after the tag: node atom, id u32, serial u32, creation u32 or u8. */
-  private pid(wide: boolean): Pid {
-    const node = this.readAtom().name;
-    const id = this.u32();
-    const serial = this.u32();
-    const creation = this.creation(wide);
-    const slot = (id ^ serial) & (PID_SLOTS - 1);
-    const known = this.pidTable[slot];
-    if (
-      known !== undefined &&
-      known.id === id &&
-      known.serial === serial &&
-      known.creation === creation &&
-      known.node === node
-    )
-      return known;
-    const made = internPid(node, id, serial, creation);
-    this.pidTable[slot] = made;
-    return made;
-  }
-
-  private creation(wide: boolean): number {
-    if (wide) return this.u32();
-    this.need(1);
-    return this.buffer[this.position++]!;
-  }
-
-  /** The three forms after the tag; each word is kept as it came. */
-  private ref(tag: number): Ref {
-    const count = tag === REFERENCE_EXT ? 1 : this.u16();
-    if (count > MAX_REF_WORDS) this.fail(`a reference of ${count} words`);
-    const node = this.readAtom().name;
-    const words: number[] = [];
-    if (tag === REFERENCE_EXT) words.push(this.u32());
-    const creation = this.creation(tag === NEWER_REFERENCE_EXT);
-    if (tag !== REFERENCE_EXT) for (let i = 0; i < count; i++) words.push(this.u32());
-    return new Ref(node, creation, words);
-  }
-
-  private port(tag: number): Port {
-    const node = this.readAtom().name;
-    const high = tag === V4_PORT_EXT ? this.u32() : 0;
-    const id = (BigInt(high) << 32n) | BigInt(this.u32());
-    return new Port(node, id, this.creation(tag !== PORT_EXT));
   }
 
   private externalFun(): ExternalFun {
