@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { Discovery } from '../../src/discovery/discovery.ts';
 import { dns } from '../../src/discovery/dns.ts';
 import { hosts } from '../../src/discovery/hosts.ts';
@@ -147,6 +148,21 @@ describe('discovery', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('tells of a failure anew after the node was connected from the other side', async () => {
+    const { discovery, peers, clock, lines } = start({ fixed: hosts(['a@x'], { interval: 100 }) });
+    peers.outcome = () => 'refused';
+    await discovery.start();
+    await clock.advance(5_000);
+    expect(lines).toHaveLength(1);
+    peers.up.add('a@x');
+    await clock.advance(5_000);
+    peers.up.delete('a@x');
+    discovery.nodeDown('a@x');
+    await clock.advance(60_000);
+    expect(lines).toHaveLength(2);
+    await discovery.stop();
+  });
+
   it('writes few lines about many nodes that cannot be reached', async () => {
     const strategy = manual();
     const { discovery, peers, clock, lines } = start({ lan: strategy });
@@ -217,6 +233,33 @@ describe('discovery', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('publishes each outcome with topology, node, reason and duration', async () => {
+    const events: unknown[] = [];
+    const keep = (message: unknown): void => void events.push(message);
+    const channels = ['beamish:discovery.connected', 'beamish:discovery.connect_failed'];
+    for (const name of channels) subscribe(name, keep);
+    onTestFinished(() => {
+      for (const name of channels) unsubscribe(name, keep);
+    });
+    const { discovery, peers, clock } = start({ fixed: hosts(['a@x'], { interval: 100 }) });
+    peers.outcome = () => (peers.attempts.length === 1 ? 'refused' : 'up');
+    peers.delayMs = () => 5;
+    await discovery.start();
+    await clock.advance(1_000);
+    expect(events).toEqual([
+      {
+        node: 'self@here',
+        topology: 'fixed',
+        peer: 'a@x',
+        durationMs: 5,
+        restMs: expect.any(Number),
+        reason: 'no answer from a@x',
+      },
+      { node: 'self@here', topology: 'fixed', peer: 'a@x', durationMs: 5 },
+    ]);
+    await discovery.stop();
   });
 
   it('tries a node again when its connection was lost and it is named again', async () => {

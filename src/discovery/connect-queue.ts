@@ -38,6 +38,8 @@ export type Offer = 'ready' | 'wait' | 'full' | 'too_many';
 
 interface Entry {
   readonly name: string;
+  /** Who named it first. */
+  readonly source: string;
   /** `ready` to be tried, `trying`, `resting` after a failure, `up` for less than STABLE_MS. */
   phase: 'ready' | 'trying' | 'resting' | 'up';
   failures: number;
@@ -77,10 +79,15 @@ export class ConnectQueue {
     return this.#entries.get(name)?.failures ?? 0;
   }
 
-  /** A name was heard and is not connected. After `ready`, ask `take`. */
-  offer(name: string, nowMs: number): Offer {
+  /** Who named it first, while it is held. */
+  source(name: string): string {
+    return this.#entries.get(name)?.source ?? '';
+  }
+
+  /** A name was heard, by `source`, and is not connected. After `ready`, ask `take`. */
+  offer(name: string, nowMs: number, source = ''): Offer {
     const entry = this.#entries.get(name);
-    if (entry === undefined) return this.#admit(name, nowMs);
+    if (entry === undefined) return this.#admit(name, nowMs, source);
     entry.heard++;
     entry.lastHeardMs = nowMs;
     // It was up and is not connected now: the loss was not told, or is told later.
@@ -156,7 +163,7 @@ export class ConnectQueue {
     if (this.#entries.get(name)?.phase !== 'trying') this.#entries.delete(name);
   }
 
-  #admit(name: string, nowMs: number): Offer {
+  #admit(name: string, nowMs: number, source: string): Offer {
     // Windows follow the clock's whole steps from the first name on; a clock that stands still admits no more.
     if (nowMs - this.#windowStartMs >= 1_000) {
       this.#windowStartMs = nowMs;
@@ -168,6 +175,7 @@ export class ConnectQueue {
     if (this.#entries.size >= this.#limits.connectQueue && !this.#makeRoom(nowMs)) return 'full';
     this.#entries.set(name, {
       name,
+      source,
       phase: 'ready',
       failures: 0,
       restUntilMs: 0,

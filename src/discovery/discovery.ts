@@ -87,6 +87,8 @@ export class Discovery {
   /** A connection was lost. The node is tried again when a strategy names it again. */
   nodeDown(nodeName: string): void {
     this.#queue.down(nodeName, this.#options.env.clock.nowMs());
+    // It was connected, perhaps by the other side: a failure from now on is news.
+    this.#troubles.delete(nodeName);
   }
 
   /** Names held in the connect queue and attempts under way: for `inspect()`. */
@@ -102,7 +104,7 @@ export class Discovery {
       logger.oncePerMinute('discovery', `name.${topology}`, `discovery: topology ${topology} named no node`);
       return;
     }
-    const offer = this.#queue.offer(nodeName, env.clock.nowMs());
+    const offer = this.#queue.offer(nodeName, env.clock.nowMs(), topology);
     switch (offer) {
       case 'ready':
         this.#pumpSoon();
@@ -173,6 +175,7 @@ export class Discovery {
       return;
     }
     const startedAtMs = env.clock.nowMs();
+    const topology = this.#queue.source(nodeName);
     let problem: unknown;
     let ok = false;
     try {
@@ -185,11 +188,12 @@ export class Discovery {
     const durationMs = nowMs - startedAtMs;
     if (ok || connected(nodeName)) {
       this.#queue.succeeded(nodeName, nowMs);
-      telemetry.emit('discovery.connected', () => ({ peer: nodeName, durationMs }));
+      telemetry.emit('discovery.connected', () => ({ topology, peer: nodeName, durationMs }));
       this.#tellUp(nodeName);
     } else {
       const restMs = this.#queue.failed(nodeName, nowMs);
       telemetry.emit('discovery.connect_failed', () => ({
+        topology,
         peer: nodeName,
         durationMs,
         restMs,
