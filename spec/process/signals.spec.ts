@@ -469,6 +469,10 @@ describe('ends', () => {
     await world.clock.advance(60);
     await stopped;
     await call;
+    expect(order.filter((line) => line.includes('cleans up'))).toEqual([
+      'second cleans up',
+      'first cleans up',
+    ]);
     expect(order).toContain('stubborn killed');
     expect(order).toContain('call killed');
     expect(system.count).toBe(0);

@@ -656,24 +656,33 @@ export class ProcessSystem {
   }
 
   /**
-   * Ends all processes with `shutdown`, the last started first, each when the one before has ended; what a supervisor
-   * started is left to the supervisor. After `timeoutMs` in all, the rest is killed. Calls from outside that still wait are rejected.
+   * Ends all processes with `shutdown`, the last started first, each once the one before has ended; what a supervisor
+   * started is left to the supervisor. If that takes longer than `timeoutMs`, all the rest is told at once and has that
+   * long again; then it is killed. Calls from outside that still wait are rejected.
    */
   async stop(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    const deadlineMs = this.clock.nowMs() + (options.timeoutMs ?? 5_000);
+    const timeoutMs = options.timeoutMs ?? 5_000;
     this.#stopping = true;
-    const processes = [...this.#processes.values()].reverse();
-    for (const process of processes) {
-      if (process.supervised || process.state === DEAD) continue;
+    const deadlineMs = this.clock.nowMs() + timeoutMs;
+    for (const process of this.#latestFirst()) {
+      if (process.supervised || !process.alive) continue;
       this.signals.receiveExit(process, this.outside.pid, SHUTDOWN, 'exit2');
-      // `receiveExit` may have ended it; the type cannot know.
-      if ((process.state as number) === DEAD) continue;
+      if (!process.alive || this.clock.nowMs() >= deadlineMs) continue;
       await this.#endsBefore(process, deadlineMs);
       this.end(process, KILLED, undefined);
     }
-    for (const process of [...this.#processes.values()].reverse()) this.end(process, KILLED, undefined);
-    this.callBook.rejectOwned(this.outside, new ExitError(SHUTDOWN, this.node, `${this.node} has stopped`));
+    const lastDeadlineMs = this.clock.nowMs() + timeoutMs;
+    for (const process of this.#latestFirst()) {
+      if (process.alive) await this.#endsBefore(process, lastDeadlineMs);
+      this.end(process, KILLED, undefined);
+    }
+    const error = new ExitError(SHUTDOWN, this.node, `${this.node} has stopped`);
+    this.callBook.rejectOwned(this.outside, error);
     this.callBook.stop();
+  }
+
+  #latestFirst(): Process[] {
+    return [...this.#processes.values()].reverse();
   }
 
   #endsBefore(process: Process, deadlineMs: number): Promise<void> {
