@@ -172,13 +172,13 @@ describe.each([
     await settled();
     expect(await call(from, gate, 'open', 'in')).toBe(2);
     expect(await Promise.all(waits)).toEqual(['in', 'in']);
-    const refused = call(from, gate, 'wait').catch((error) => error);
+    const refused = call(from, gate, 'wait').catch((error: ExitError) => error);
     await call(from, gate, 'shut');
-    expect((await refused).reason).toBe(atom('shutdown'));
-    const lost = call(from, gate, 'wait').catch((error) => error);
+    expect(((await refused) as ExitError).reason).toBe(atom('shutdown'));
+    const lost = call(from, gate, 'wait').catch((error: ExitError) => error);
     await settled();
     home.exit(gate, 'kill');
-    expect((await lost).reason).toBe(atom('killed'));
+    expect(((await lost) as ExitError).reason).toBe(atom('killed'));
   });
 });
 
@@ -273,7 +273,7 @@ describe('an actor', () => {
 
   it('is called through a client as through an object', async () => {
     const system = new World().start('a@one');
-    const pid = system.spawn(Counter, [1]);
+    const pid = system.spawn(Counter, [1]) as Pid<typeof Counter>;
     const answer = new Promise((resolve) => {
       system.spawn(async (self: Self) => {
         const counter = self.client(Counter, pid, { timeout: 500 });

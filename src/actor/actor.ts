@@ -12,8 +12,15 @@ import { ActorBehaviour, type Setup } from './behaviour.ts';
 export function actor<const Name extends string, Args extends readonly unknown[], Handlers>(
   name: Name,
   setup: (self: ActorSelf, ...args: Args) => Handlers,
-): Actor<Name, Args, Awaited<Handlers>> {
-  const behave: Actor<Name, Args, Awaited<Handlers>>['behave'] = (process, args) =>
+): Actor<Name, Args, HandlersOf<Handlers>> {
+  const behave: Actor<Name, Args, unknown>['behave'] = (process, args) =>
     new ActorBehaviour(process, setup as unknown as Setup, args);
-  return Object.freeze({ name, behave }) as unknown as Actor<Name, Args, Awaited<Handlers>>;
+  return Object.freeze({ name, behave }) as unknown as Actor<Name, Args, HandlersOf<Handlers>>;
 }
+
+/** What setup returns, or promises; no methods where it returns nothing or only throws. */
+type HandlersOf<Made> = [Awaited<Made>] extends [never]
+  ? object
+  : Awaited<Made> extends object
+    ? Awaited<Made>
+    : object;

@@ -63,7 +63,9 @@ type Answer<Result> = Awaited<Result> extends Deferred<infer T> ? T : Awaited<Re
 
 /** The methods of `T` as functions that call them, each returning a promise. */
 export type Client<T> = unknown extends T
-  ? { readonly [method: string]: (...args: unknown[]) => Promise<unknown> }
+  ? // A typed index signature would make every method possibly undefined to those who check indexed access.
+    // biome-ignore lint/suspicious/noExplicitAny: nothing is known of the methods
+    { readonly [method: string]: any }
   : { readonly [M in MethodName<T>]: (...args: MethodArgs<T, M>) => Promise<MethodResult<T, M>> };
 
 export interface CallOptions {

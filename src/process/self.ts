@@ -92,10 +92,10 @@ export class Self {
   }
 
   /** Calls a method and waits for its answer, 5,000 ms at most. */
-  call<T, M extends MethodName<T>>(
+  call<T, M extends MethodName<NoInfer<T>>>(
     to: Destination<T>,
     method: M,
-    ...args: MethodArgs<T, M>
+    ...args: MethodArgs<NoInfer<T>, M>
   ): Promise<MethodResult<T, M>>;
   call(to: AnyDestination, method: string, ...args: unknown[]): Promise<never> {
     if (this.#process.state === DEAD) return Promise.reject(this.#process.system.deadError(this.#process));
@@ -103,7 +103,11 @@ export class Self {
   }
 
   /** Calls a method without waiting, and without an answer. */
-  cast<T, M extends MethodName<T>>(to: Destination<T>, method: M, ...args: MethodArgs<T, M>): boolean;
+  cast<T, M extends MethodName<NoInfer<T>>>(
+    to: Destination<T>,
+    method: M,
+    ...args: MethodArgs<NoInfer<T>, M>
+  ): boolean;
   cast(to: AnyDestination, method: string, ...args: unknown[]): boolean {
     return this.#live().system.castMethod(this.#process, to, method, args);
   }

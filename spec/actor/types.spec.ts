@@ -1,0 +1,149 @@
+import { describe, expectTypeOf, it } from 'vitest';
+import { actor } from '../../src/actor/actor.ts';
+import type { ActorSelf } from '../../src/actor/actor-self.ts';
+import { at, type Destination, type Global, global } from '../../src/process/destination.ts';
+import type { Client, MethodName } from '../../src/process/protocol.ts';
+import type { Self } from '../../src/process/self.ts';
+import type { Pid } from '../../src/term/identifiers.ts';
+
+/*
+ * Checked by the compiler: what is marked `@ts-expect-error` must not compile, and nothing here is run.
+ */
+
+const Counter = actor('counter', (self, start: number) => {
+  let n = start;
+  return {
+    get: () => n,
+    add: (by: number) => {
+      n += by;
+      return n;
+    },
+    load: async (key: string) => ({ key }),
+    wait: () => self.deferReply<boolean>(),
+    label: 'not a method',
+  };
+});
+const Silent = actor('silent', (self: ActorSelf) => {
+  self.onMessage(() => {});
+});
+const Late = actor('late', async () => ({ get: () => 1 }));
+
+declare module '../../src/process/global-names.ts' {
+  interface GlobalNames {
+    tally: typeof Counter;
+  }
+}
+
+interface Server {
+  add(by: number): number;
+  render(view: string, options?: { readonly wide: boolean }): Promise<string>;
+}
+
+const never = (_run: (self: Self, pid: Pid<typeof Counter>) => void): void => {};
+
+describe('types', () => {
+  it('flow from the actor to every call', () => {
+    never((self, pid) => {
+      expectTypeOf(self.call(pid, 'get')).toEqualTypeOf<Promise<number>>();
+      expectTypeOf(self.call(pid, 'add', 1)).toEqualTypeOf<Promise<number>>();
+      expectTypeOf(self.call(pid, 'load', 'k')).toEqualTypeOf<Promise<{ key: string }>>();
+      expectTypeOf(self.call(pid, 'wait')).toEqualTypeOf<Promise<boolean>>();
+      // @ts-expect-error no such method
+      void self.call(pid, 'sub', 1);
+      // @ts-expect-error not a method
+      void self.call(pid, 'label');
+      // @ts-expect-error wrong argument
+      void self.call(pid, 'add', '1');
+      // @ts-expect-error missing argument
+      void self.call(pid, 'add');
+      // @ts-expect-error too many arguments
+      void self.call(pid, 'get', 1);
+      // @ts-expect-error wrong result
+      const text: Promise<string> = self.call(pid, 'get');
+      void text;
+      self.cast(pid, 'add', 1);
+      // @ts-expect-error wrong argument
+      self.cast(pid, 'add', '1');
+      // @ts-expect-error no such method
+      self.cast(pid, 'sub');
+    });
+    expectTypeOf<MethodName<typeof Counter>>().toEqualTypeOf<'get' | 'add' | 'load' | 'wait'>();
+    expectTypeOf<MethodName<typeof Late>>().toEqualTypeOf<'get'>();
+    expectTypeOf<MethodName<typeof Silent>>().toEqualTypeOf<never>();
+  });
+
+  it('flow into clients', () => {
+    never((self, pid) => {
+      const client = self.client(pid);
+      expectTypeOf(client).toEqualTypeOf<Client<typeof Counter>>();
+      expectTypeOf(client.add(1)).toEqualTypeOf<Promise<number>>();
+      expectTypeOf(self.client(Counter, 'counter', { timeout: 1 }).load('k')).toEqualTypeOf<
+        Promise<{ key: string }>
+      >();
+      void self.client(Counter, global('tally')).get();
+      // @ts-expect-error no such method
+      void client.sub;
+      // @ts-expect-error wrong argument
+      void client.add('1');
+      // @ts-expect-error another actor's pid
+      void self.client(Late, pid);
+    });
+  });
+
+  it('flow from setup to spawn', () => {
+    never((self) => {
+      expectTypeOf(self.spawn(Counter, [1])).toEqualTypeOf<Pid<typeof Counter>>();
+      expectTypeOf(self.spawn(Silent)).toEqualTypeOf<Pid<typeof Silent>>();
+      expectTypeOf(self.spawn(Late, [], { name: 'late', link: true })).toEqualTypeOf<Pid<typeof Late>>();
+      expectTypeOf(self.spawn(async (inner) => inner.receive())).toEqualTypeOf<Pid<unknown>>();
+      self.spawn((inner, count: number) => inner.exit(count), [1]);
+      // @ts-expect-error wrong argument
+      self.spawn(Counter, ['1']);
+      // @ts-expect-error missing arguments
+      self.spawn(Counter);
+      // @ts-expect-error too many arguments
+      self.spawn(Silent, [1]);
+      // @ts-expect-error missing arguments
+      self.spawn((inner: Self, count: number) => inner.exit(count));
+      // @ts-expect-error unknown option
+      self.spawn(Silent, [], { nam: 'late' });
+    });
+  });
+
+  it('are known of names', () => {
+    expectTypeOf(global('tally')).toEqualTypeOf<Global<typeof Counter>>();
+    expectTypeOf(global('other')).toEqualTypeOf<Global<unknown>>();
+    expectTypeOf(global<typeof Late>('other')).toEqualTypeOf<Global<typeof Late>>();
+    never((self) => {
+      expectTypeOf(self.call(global('tally'), 'get')).toEqualTypeOf<Promise<number>>();
+      expectTypeOf(self.call(global('other'), 'anything', 1)).toEqualTypeOf<Promise<unknown>>();
+      expectTypeOf(self.call('local', 'anything', 1, 2)).toEqualTypeOf<Promise<unknown>>();
+      // @ts-expect-error no such method
+      void self.call(global('tally'), 'anything');
+    });
+  });
+
+  it('may be a plain interface, of a server that is written elsewhere', () => {
+    const server = at<Server>('beam@host', 'server');
+    never((self) => {
+      expectTypeOf(self.call(server, 'add', 1)).toEqualTypeOf<Promise<number>>();
+      expectTypeOf(self.call(server, 'render', 'home')).toEqualTypeOf<Promise<string>>();
+      expectTypeOf(self.client(server).render('home', { wide: true })).toEqualTypeOf<Promise<string>>();
+      // @ts-expect-error wrong argument
+      void self.call(server, 'render', 'home', { wide: 1 });
+    });
+  });
+
+  it('are invariant in what answers', () => {
+    never((_self, pid) => {
+      const same: Destination<typeof Counter> = pid;
+      // @ts-expect-error another actor
+      const other: Destination<typeof Late> = pid;
+      // @ts-expect-error fewer methods are another type too
+      const fewer: Pid<{ get: () => number }> = pid;
+      // @ts-expect-error nothing known is another type too
+      const unknown: Pid<unknown> = pid;
+      void [same, other, fewer, unknown];
+    });
+  });
+});
