@@ -176,6 +176,7 @@ describeBeam('monitors', () => {
     const leaving = await lab.node('leaving');
     leaving.spawn(mortal, [], { name: 'there' });
     const theirs = beam.eval(`
+      pong = net_adm:ping('${leaving.name}'),
       Ref = monitor(process, {there, '${leaving.name}'}),
       server ! {watching, '${leaving.name}'},
       receive {'DOWN', Ref, process, _, Reason} -> Reason after 10000 -> late end`);

@@ -2,7 +2,20 @@
 %% term, `who` with the caller's pid, {later, Ms, Term} after a while; `crash` ends it with that reason. Casts of {add, N}
 %% count too, and other messages are kept for `seen`.
 -module(beamish_server).
--export([start/0, init/1, handle_call/3, handle_cast/2, handle_info/2]).
+-export([start/0, in_order/2, init/1, handle_call/3, handle_cast/2, handle_info/2]).
+
+%% Takes 0 .. Count-1 in order under a name. Compiled, since an interpreted receive walks the whole mailbox each time.
+in_order(Name, Count) ->
+    register(Name, self()),
+    in_order_from(0, Count).
+
+in_order_from(Count, Count) -> in_order;
+in_order_from(I, Count) ->
+    receive
+        I -> in_order_from(I + 1, Count);
+        Other -> {expected, I, got, Other}
+    after 20000 -> {lost, I}
+    end.
 
 start() -> gen_server:start({local, server}, beamish_server, [], []).
 
