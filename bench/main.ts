@@ -11,6 +11,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { beamAvailable } from '../spec/support/beam-node.ts';
+import { etfRows } from './etf.ts';
 import { Fleet } from './fleet.ts';
 import { describeMachine, machineLines, table } from './report.ts';
 import { type Need, type Result, type Row, type Skipped, summarise } from './row.ts';
@@ -21,6 +22,8 @@ import { socketRows } from './rows/socket.ts';
 
 const ROWS: readonly Row[] = [...socketRows, ...remoteRows, ...localRows, ...discoveryRows];
 
+const ETF = 'ETF against JSON';
+
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
@@ -30,14 +33,15 @@ const { values: options } = parseArgs({
   },
 });
 
-if (options.list) for (const row of ROWS) console.log(row.name);
+if (options.list) for (const { name } of [...ROWS, { name: ETF }]) console.log(name);
 else process.exitCode = await run();
 
 async function run(): Promise<number> {
   const rounds = Number(options.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1');
   const rows = chosen(ROWS, options.only);
-  if (rows.length === 0) {
+  const withEtf = wants(options.only, ETF);
+  if (rows.length === 0 && !withEtf) {
     console.error(`no row is called ${options.only.join(' or ')}; --list tells the names`);
     return 1;
   }
@@ -56,6 +60,7 @@ async function run(): Promise<number> {
       ? summarise(row, numbers, (name) => medians.get(name))
       : { name: row.name, skipped: numbers ?? 'not measured' };
   });
+  if (withEtf) results.push(...(await etfResults()));
   console.log(`\n${table(results)}`);
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify({ machine, rounds, results }, undefined, 2)}\n`);
@@ -66,12 +71,29 @@ async function run(): Promise<number> {
   return failed ? 1 : 0;
 }
 
+/** Encoding and decoding, held against JSON. These take turns among themselves, in this process and without a node. */
+async function etfResults(): Promise<readonly Result[]> {
+  progress(ETF);
+  const rows = await etfRows();
+  progress('');
+  return rows.map(({ name, unit, value, against, ratio, goal }) => ({
+    name: `${ETF}, ${name}`,
+    unit,
+    median: value,
+    spread: 0,
+    measurements: [value],
+    goals: [{ goal: `at least ${goal} × ${against}`, ratio, met: ratio >= goal }],
+  }));
+}
+
+function wants(only: readonly string[], name: string): boolean {
+  return only.length === 0 || only.some((text) => name.toLowerCase().includes(text.toLowerCase()));
+}
+
 /** The rows asked for, and those they are held against. */
 function chosen(rows: readonly Row[], only: readonly string[]): readonly Row[] {
   if (only.length === 0) return rows;
-  const wanted = rows.filter((row) =>
-    only.some((text) => row.name.toLowerCase().includes(text.toLowerCase())),
-  );
+  const wanted = rows.filter((row) => wants(only, row.name));
   const against = new Set(wanted.flatMap((row) => (row.goals ?? []).map((goal) => goal.against)));
   return rows.filter((row) => wanted.includes(row) || against.has(row.name));
 }

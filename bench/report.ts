@@ -55,7 +55,10 @@ export function table(results: readonly (Result | Skipped)[]): string {
       const name = result.name.padEnd(width);
       if ('skipped' in result) return `${name}  skipped: ${result.skipped}`;
       const value = `${number(result.median).padStart(12)} ${result.unit.padEnd(13)}`;
-      const spread = `±${(result.spread * 100).toFixed(0)}%`.padStart(6);
+      // One measurement has no spread to speak of.
+      const spread = (result.measurements.length > 1 ? `±${(result.spread * 100).toFixed(0)}%` : '').padStart(
+        6,
+      );
       const goals = result.goals.map(
         ({ goal, ratio, met }) => `${met ? 'met' : 'NOT MET'}: ${number(ratio)}, goal ${goal}`,
       );

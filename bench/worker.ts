@@ -18,8 +18,12 @@ export class Worker {
   constructor(name: string, flags: readonly string[] = []) {
     this.#process = fork(fileURLToPath(new URL(`./workers/${name}.mjs`, import.meta.url)), {
       execArgv: [...flags],
-      // Errors of a worker belong on the screen, and nothing of it between the lines of the table.
-      stdio: ['ignore', 2, 2, 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    // What a worker logs would stand between the lines of the table; it matters only when the worker dies.
+    let said = '';
+    this.#process.stderr?.setEncoding('utf8').on('data', (more: string) => {
+      said = (said + more).slice(-4096);
     });
     this.#process.on('message', (answer: Answer) => {
       const waiter = this.#waiting.get(answer.id);
@@ -30,7 +34,7 @@ export class Worker {
     this.#ended = new Promise((resolve) => {
       this.#process.once('exit', (code, signal) => {
         for (const waiter of this.#waiting.values()) {
-          waiter.reject(new Error(`worker ${name} ended (${signal ?? code})`));
+          waiter.reject(new Error(`worker ${name} ended (${signal ?? code}): ${said}`));
         }
         this.#waiting.clear();
         resolve();

@@ -12,7 +12,11 @@ export const discoveryRows: readonly Row[] = [
     needs: ['beamish'],
     goals: [{ atMost: AT_MOST_MS }],
     async measure(fleet) {
-      const gossipOptions = { port: await fleet.gossipPort(), multicastIf: '127.0.0.1' };
+      const gossipOptions = {
+        port: await fleet.gossipPort(),
+        multicastAddr: '230.1.1.251',
+        multicastIf: '127.0.0.1',
+      };
       const young = await fleet.once('young', async () => {
         await fleet.fresh().ask('startGossiping', { ...(await fleet.nodeOptions(OLD)), gossipOptions });
         return fleet.fresh();
