@@ -466,7 +466,7 @@ export class Node {
     this.#inbound.set(connection, inbound);
     connection.attach(inbound);
     this.#telemetry.emit('nodeup', () => ({ ...info }));
-    this.#logger.info('connection', `nodeup ${info.name}`);
+    this.#logger.debug('connection', () => `nodeup ${info.name}`);
     this.#processes.nodeUp(info.name, info);
     for (const listener of [...this.#listeners.nodeup]) this.#tell(() => listener(info.name, info));
   }
@@ -475,7 +475,7 @@ export class Node {
     const { name } = peerInfo(connection);
     this.#inbound.delete(connection);
     this.#telemetry.emit('nodedown', () => ({ name, reason }));
-    this.#logger.info('connection', `nodedown ${name}: ${reason}`);
+    this.#logger.debug('connection', () => `nodedown ${name}: ${reason}`);
     this.#spawner.nodeDown(name);
     this.#processes.nodeDown(name, atom(reason));
     this.#wakeDrained(name);
