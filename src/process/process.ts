@@ -43,6 +43,8 @@ export class Extras {
   waiters: Waiter[] | undefined = undefined;
   timers: Set<TimerHandle> | undefined = undefined;
   names: string[] | undefined = undefined;
+  /** Who started it and is linked to it: its exit is an order, also to who traps. */
+  parent: Pid | undefined = undefined;
   /** Calls taken from the mailbox and not answered yet, except the one being handled. */
   taken: Set<PendingCall> | undefined = undefined;
   controller: AbortController | undefined = undefined;

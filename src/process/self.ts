@@ -139,8 +139,12 @@ export class Self {
     const process = this.#live();
     const system = process.system;
     const spawnOptions = options as SpawnFromSelfOptions | undefined;
-    const pid = system.spawn(what as AnyActor, (args ?? []) as readonly unknown[], spawnOptions);
-    if (spawnOptions?.link === true) system.signals.link(process, pid);
+    const started = system.start(what as AnyActor, (args ?? []) as readonly unknown[], spawnOptions);
+    const pid = started.pid;
+    if (spawnOptions?.link === true) {
+      started.extra.parent = process.pid;
+      system.signals.link(process, pid);
+    }
     if (spawnOptions?.monitor === true) system.signals.monitor(process, pid);
     return pid;
   }
