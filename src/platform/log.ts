@@ -7,11 +7,14 @@ export const log: Log = {
   },
 };
 
-/** Text of one record. Control characters are escaped: a peer's text can forge neither lines nor colours. */
+/**
+ * Text of one record. Control characters are escaped and further lines (of a stack) indented: a peer's text can forge
+ * neither records nor colours.
+ */
 export function logLine(record: LogRecord, at: Date): string {
-  const message = record.message.replace(
+  const message = record.message.replaceAll('\n', '\n    ').replace(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is the purpose
-    /[\u0000-\u001f\u007f-\u009f]/g,
+    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g,
     (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
   return `${at.toISOString()} ${record.level} ${record.node} ${record.area}: ${message}`;

@@ -45,7 +45,7 @@ const pids = new WeakTable<string, Pid>();
 const pidKey = (node: string, id: number, serial: number, creation: number): string =>
   `${id}.${serial}.${creation}.${node}`;
 
-/** The pid with these parts; the one object that stands for it, if it has ever been decoded or encoded. @internal */
+/** The pid with these parts; the one object that stands for it, if it has ever been decoded or encoded. */
 export function internPid(node: string, id: number, serial: number, creation: number): Pid {
   const key = pidKey(node, id, serial, creation);
   const known = pids.get(key);
@@ -58,7 +58,7 @@ export function internPid(node: string, id: number, serial: number, creation: nu
 
 /**
  * Makes a pid that was built locally known to `internPid`. Encoders call it before the pid leaves the program:
- * only a pid that left can come back, so pids that never leave cost no table entry. @internal
+ * only a pid that left can come back, so pids that never leave cost no table entry.
  */
 export function publishPid(pid: Pid): void {
   if (pid.interned) return;

@@ -3,10 +3,10 @@
  * this file knows the values that JavaScript has already. So a class can print its insides without a circle.
  */
 
-/** Key of the method by which a term class prints itself. @internal */
+/** Key of the method by which a term class prints itself. */
 export const PRINT: unique symbol = Symbol('beamish.print');
 
-/** Where `util.inspect` and `console.log` look. @internal */
+/** Where `util.inspect` and `console.log` look. */
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
 
 /** Printing goes on with `...` beyond these, so that a cycle, a hostile depth and shared branches end. */
