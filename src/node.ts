@@ -196,13 +196,14 @@ export class Node {
         creation,
         clock: env.clock,
         random: env.random,
-        sink: new Outbound(this.#connections),
+        sink: new Outbound(this.#connections, limits.frameBytes),
         telemetry: this.#telemetry,
         logger: this.#logger,
       });
       this.#spawner = new Spawner(this.#processes, this.#connections, actors);
       this.#processes.spawn(netKernel, [], { name: 'net_kernel' });
       this.#processes.spawn(beamishProcess, [this.#view()], { name: 'beamish' });
+      this.#connections.ready();
       if (Object.keys(topologies).length > 0) {
         this.#discovery = new Discovery({
           self: { name: this.name, port: this.#port ?? 0, creation },
@@ -371,19 +372,22 @@ export class Node {
   on(event: 'nodeup', listener: (node: string, info: PeerInfo) => void): () => void;
   on(event: 'nodedown', listener: (node: string, reason: string) => void): () => void;
   on(event: 'nodeup' | 'nodedown', listener: (node: string, detail: never) => void): () => void {
-    const listeners = this.#listeners[event] as Set<typeof listener> | undefined;
-    if (listeners === undefined)
+    if (event !== 'nodeup' && event !== 'nodedown')
       throw new OptionsError(
         'event',
         `expected the event "nodeup" or "nodedown", got ${JSON.stringify(event)}`,
       );
+    const listeners = this.#listeners[event] as Set<typeof listener>;
     listeners.add(listener);
     return () => listeners.delete(listener);
   }
 
-  /** Resolves when the link to a node is below its high-water mark, at once when it is or there is none. */
+  /**
+   * Resolves when less than the high-water mark waits for a node, on the link or for it; at once when that is so, or
+   * when the node cannot be reached any more.
+   */
   drained(node: string): Promise<void> {
-    if (this.#connections.up(node)?.isAboveHighWater !== true) return Promise.resolve();
+    if (!this.#connections.isAboveHighWater(node)) return Promise.resolve();
     return new Promise((resolve) => {
       const waiters = this.#drainWaiters.get(node);
       if (waiters === undefined) this.#drainWaiters.set(node, [resolve]);

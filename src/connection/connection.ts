@@ -67,6 +67,8 @@ export class Connection {
   readonly #handshake: HandshakeDriver;
   #settleClosed!: () => void;
   #ended = false;
+  /** More than `limits.unsentBytes` waited already after the frame before. */
+  #overLimit = false;
   #expectedName: string;
   #up: Up | undefined;
   /** Chunks read, ticks included: any byte is a sign of life. */
@@ -206,7 +208,11 @@ export class Connection {
   #wrote(up: Up): boolean {
     if (up.outbox.wrote()) return true;
     const { unsentBytes } = this.#setup.limits;
-    if (up.outbox.waitingBytes > unsentBytes) {
+    const overLimit = up.outbox.waitingBytes > unsentBytes;
+    // One frame alone may be longer than the limit; what is written behind it may not.
+    const wasOverLimit = this.#overLimit;
+    this.#overLimit = overLimit;
+    if (overLimit && wasOverLimit) {
       this.#setup.telemetry.count('connection.closed.unsent');
       this.close(
         new LimitError(
@@ -240,7 +246,8 @@ export class Connection {
 
   #unreadable(error: DecodeError | LimitError): void {
     if (this.#up === undefined) {
-      this.#handshake.closed(error);
+      const name = this.#expectedName;
+      this.#handshake.unreadable(error, name === '' ? this.remoteAddress : name);
       return;
     }
     this.#setup.telemetry.count('connection.closed.malformed');
@@ -324,6 +331,11 @@ export class Connection {
       }
       this.#tick(up);
     }, up.ticker.intervalMs);
+  }
+
+  /** The time for setting this connection up is over. */
+  timeout(): void {
+    if (this.#up === undefined) this.#handshake.timeout();
   }
 
   /** Sends what is queued, then ends. */

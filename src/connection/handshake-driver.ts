@@ -1,5 +1,6 @@
 import type { Clock, TimerHandle } from '../env/clock.ts';
 import type { Stream } from '../env/streams.ts';
+import { type BeamishError, HandshakeError } from '../errors.ts';
 import type { Acceptor, AcceptorAction } from '../handshake/acceptor.ts';
 import type { Initiator, InitiatorAction } from '../handshake/initiator.ts';
 import type { CloseAction, UpAction } from '../handshake/machine.ts';
@@ -44,6 +45,19 @@ export class HandshakeDriver {
 
   closed(cause?: unknown): void {
     this.#perform(this.#machine.step({ type: 'closed', cause }));
+  }
+
+  /** The peer's bytes cannot be read: the step under way has failed. */
+  unreadable(cause: BeamishError, peer: string): void {
+    const { stage } = this.#machine;
+    if (stage === 'done') return;
+    this.abandon();
+    this.#owner.failed({ type: 'close', error: new HandshakeError(stage, peer, cause.message, { cause }) });
+  }
+
+  /** The time for the whole exchange is over. */
+  timeout(): void {
+    this.#perform(this.#machine.step({ type: 'timeout' }));
   }
 
   /** Ends the timer; the machine is not asked any more. */

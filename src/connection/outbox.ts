@@ -1,11 +1,13 @@
 import { ByteWriter } from '../codec/writer.ts';
-import type { Clock } from '../env/clock.ts';
+import type { Clock, TimerHandle } from '../env/clock.ts';
 import type { Stream } from '../env/streams.ts';
 
 /** A turn's bytes are written early past this, so that a long loop of sends does not hold them all. */
 const FLUSH_BYTES = 128 * 1024;
 /** Below this a copy is cheaper than a fresh buffer for the next turn. */
 const COPY_BYTES = 32 * 1024;
+/** How often a link above its mark is looked at where its stream has not promised to tell when it has emptied. */
+const LOOK_MS = 10;
 
 /**
  * What one link has still to send. Encoders append whole frames to `writer` and then call `wrote()`; all frames of
@@ -22,6 +24,7 @@ export class Outbox {
   /** Bytes handed to the stream that the system had not taken at the last look. */
   #unsentBytes = 0;
   #aboveHighWater = false;
+  #look: TimerHandle | undefined;
   writtenBytes = 0;
   writes = 0;
 
@@ -32,9 +35,9 @@ export class Outbox {
     this.#drained = drained;
   }
 
-  /** Bytes that have not left this process, as of the last look at the stream. */
+  /** Bytes that have not left this process. */
   get waitingBytes(): number {
-    return this.writer.position + this.#unsentBytes;
+    return this.#closed ? 0 : this.writer.position + this.#stream.bufferedBytes;
   }
 
   /**
@@ -42,6 +45,10 @@ export class Outbox {
    * called once it has emptied.
    */
   wrote(): boolean {
+    if (this.#closed) {
+      this.writer.position = 0;
+      return false;
+    }
     if (!this.#scheduled) {
       this.#scheduled = true;
       this.#clock.setImmediate(this.#onTurn);
@@ -70,10 +77,11 @@ export class Outbox {
   /** The stream has nothing left to send. */
   drain(): void {
     this.#unsentBytes = this.#stream.bufferedBytes;
-    if (this.#aboveHighWater && this.waitingBytes <= this.#highWaterBytes) {
-      this.#aboveHighWater = false;
-      this.#drained();
-    }
+    if (!this.#aboveHighWater || this.#closed || this.waitingBytes > this.#highWaterBytes) return;
+    this.#aboveHighWater = false;
+    this.#clock.clearTimeout(this.#look);
+    this.#look = undefined;
+    this.#drained();
   }
 
   /** True until `drain` has brought the link below its mark again. */
@@ -83,11 +91,27 @@ export class Outbox {
 
   close(): void {
     this.#closed = true;
+    this.#aboveHighWater = false;
     this.writer.position = 0;
+    this.#clock.clearTimeout(this.#look);
   }
 
   #onTurn = (): void => {
     this.#scheduled = false;
     this.flush();
+    if (this.#aboveHighWater) this.#lookAgain();
   };
+
+  /**
+   * A stream tells that it has emptied only if more waited than the system's own buffer. A mark below that size
+   * would never be heard of again, so what is above the mark is also looked at now and then.
+   */
+  #lookAgain(): void {
+    this.drain();
+    if (!this.#aboveHighWater || this.#look !== undefined || this.#closed) return;
+    this.#look = this.#clock.setTimeout(() => {
+      this.#look = undefined;
+      if (this.#aboveHighWater) this.#lookAgain();
+    }, LOOK_MS);
+  }
 }

@@ -1,8 +1,9 @@
 import { Connection, type ConnectionSetup } from '../connection/connection.ts';
+import type { TimerHandle } from '../env/clock.ts';
 import type { Env } from '../env/index.ts';
 import type { Limits } from '../env/limits.ts';
 import type { Listener, Stream } from '../env/streams.ts';
-import { BeamishError, ConnectionError } from '../errors.ts';
+import { BeamishError, ConnectionError, EncodeError, HandshakeError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -46,8 +47,11 @@ interface Attempt {
   call: Connection | undefined;
   /** Signals that leave when the link is up, in order. */
   readonly waiting: ((connection: Connection) => void)[];
+  waitingBytes: number;
+  /** Number of our latest dial: an earlier one that still goes on has lost its point. */
+  dials: number;
   readonly waiters: { resolve(): void; reject(error: unknown): void }[];
-  deadline: unknown;
+  deadline: TimerHandle;
   /** The peer told us to expect its own call (`nok`), or we told it to go on with it (`ok_simultaneous`). */
   yielded: boolean;
 }
@@ -65,7 +69,10 @@ export class Connections {
   /** Calls of others that have told their name and not yet proven the cookie. */
   readonly #incoming = new Map<string, Set<Connection>>();
   readonly #unauthenticated = new Set<Connection>();
+  /** Everything with a stream that has not ended; `stop` waits for it. */
+  readonly #open = new Set<Connection>();
   #listener: Listener | undefined;
+  #ready = false;
   #stopped = false;
 
   constructor(options: ConnectionsOptions) {
@@ -78,6 +85,11 @@ export class Connections {
       (stream) => this.#accept(stream),
     );
     return this.#listener;
+  }
+
+  /** From now on calls are taken: the node knows its creation, and its processes exist. */
+  ready(): void {
+    this.#ready = true;
   }
 
   /** The live link to a node. The data path asks this for every message. */
@@ -118,16 +130,34 @@ export class Connections {
     });
   }
 
-  /** Runs `write` on the link once it is up. False when it cannot wait: it is dropped then. */
-  whenUp(nodeName: string, write: (connection: Connection) => void): boolean {
-    const attempt = this.#attempt(nodeName, () => this.#o.owner.unreachable(nodeName));
+  /**
+   * Runs `write` on the link once it is up.
+   * @param messageBytes size of a message; absent for a signal, which is small and must not be lost alone: its
+   *   sender would wait for its outcome for ever. A message past the limits is dropped.
+   * @returns false when a message was dropped, or more than the high-water mark waits already
+   */
+  whenUp(nodeName: string, write: (connection: Connection) => void, messageBytes?: number): boolean {
+    const { limits, telemetry, owner } = this.#o;
+    const attempt = this.#attempt(nodeName, () => owner.unreachable(nodeName));
     if (attempt === undefined) return false;
-    if (attempt.waiting.length >= this.#o.limits.waitingSignals) {
-      this.#o.telemetry.count('connection.dropped.waiting');
-      return false;
+    if (messageBytes !== undefined) {
+      const isFull =
+        attempt.waiting.length >= limits.waitingSignals || attempt.waitingBytes > limits.unsentBytes;
+      if (isFull) {
+        telemetry.count('connection.dropped.waiting');
+        return false;
+      }
+      attempt.waitingBytes += messageBytes;
     }
     attempt.waiting.push(write);
-    return true;
+    return attempt.waitingBytes <= limits.highWaterBytes;
+  }
+
+  /** Whether more waits for a node, connected or not, than the high-water mark. */
+  isAboveHighWater(nodeName: string): boolean {
+    const attempt = this.#attempts.get(nodeName);
+    if (attempt !== undefined) return attempt.waitingBytes > this.#o.limits.highWaterBytes;
+    return this.#up.get(nodeName)?.isAboveHighWater ?? false;
   }
 
   /** Ends the link to a node. False when there was none. */
@@ -143,11 +173,14 @@ export class Connections {
     const stopped = new ConnectionError('this node is stopping');
     for (const attempt of [...this.#attempts.values()]) this.#fail(attempt, stopped);
     for (const connection of [...this.#unauthenticated]) connection.close(stopped, 'stopping');
-    const closed = [...this.#up.values()].map((connection) => {
-      connection.end('stopping');
-      return connection.closed;
-    });
+    for (const connection of [...this.#up.values()]) connection.end('stopping');
+    const closed = [...this.#open].map((connection) => connection.closed);
     await Promise.all([...closed, this.#listener?.close()]);
+  }
+
+  #opened(connection: Connection): void {
+    this.#open.add(connection);
+    void connection.closed.then(() => this.#open.delete(connection));
   }
 
   // ---- our own calls
@@ -165,15 +198,18 @@ export class Connections {
       abort: new AbortController(),
       call: undefined,
       waiting: [],
+      waitingBytes: 0,
+      dials: 0,
       waiters: [],
       deadline: undefined,
       yielded: false,
     };
     this.#attempts.set(nodeName, attempt);
-    attempt.deadline = this.#o.env.clock.setTimeout(
-      () => this.#fail(attempt, new ConnectionError(`no connection to ${nodeName} within ${SETUP_MS} ms`)),
-      SETUP_MS,
-    );
+    attempt.deadline = this.#o.env.clock.setTimeout(() => {
+      // A handshake under way knows best at which step the peer fell silent.
+      attempt.call?.timeout();
+      this.#fail(attempt, new ConnectionError(`no connection to ${nodeName} within ${SETUP_MS} ms`));
+    }, SETUP_MS);
     // A call of that node which is under way counts as ours; we dial only if it comes to nothing.
     if (this.#incoming.has(nodeName)) attempt.yielded = true;
     else void this.#dial(attempt);
@@ -199,11 +235,14 @@ export class Connections {
   async #dial(attempt: Attempt): Promise<void> {
     const { owner, env, setup } = this.#o;
     attempt.yielded = false;
+    const dial = ++attempt.dials;
+    const isWanted = () =>
+      this.#attempts.get(attempt.name) === attempt && attempt.dials === dial && !attempt.yielded;
     try {
       const address = await owner.locate(attempt.name, attempt.abort.signal);
-      if (this.#attempts.get(attempt.name) !== attempt) return;
+      if (!isWanted()) return;
       const stream = await env.streams.connect({ ...address, signal: attempt.abort.signal });
-      if (this.#attempts.get(attempt.name) !== attempt || attempt.yielded) {
+      if (!isWanted()) {
         stream.start({ data: () => {}, closed: () => {} });
         stream.destroy();
         return;
@@ -215,16 +254,17 @@ export class Connections {
         drained: () => owner.drained(attempt.name),
         closed: (error, reason) => {
           if (attempt.call === call) attempt.call = undefined;
-          this.#closed(call, reason);
-          if (this.#attempts.get(attempt.name) !== attempt) return;
+          this.#closed(call, error, reason);
+          if (this.#attempts.get(attempt.name) !== attempt || attempt.dials !== dial) return;
           if (reason === 'nok') attempt.yielded = true;
           else if (!attempt.yielded)
             this.#fail(attempt, error ?? new ConnectionError(`${attempt.name} closed the connection`));
         },
       });
       attempt.call = call;
+      this.#opened(call);
     } catch (error) {
-      if (this.#attempts.get(attempt.name) === attempt && !attempt.yielded) this.#fail(attempt, error);
+      if (isWanted()) this.#fail(attempt, error);
     }
   }
 
@@ -240,6 +280,7 @@ export class Connections {
     logger.debug('connection', () => `no connection to ${attempt.name}: ${message}`);
     if (attempt.waiting.length > 0) telemetry.count('connection.dropped.unreachable', attempt.waiting.length);
     owner.unreachable(attempt.name);
+    owner.drained(attempt.name);
     const failure =
       error instanceof BeamishError
         ? error
@@ -251,13 +292,17 @@ export class Connections {
 
   #accept(stream: Stream): void {
     const { setup, limits, telemetry, logger, owner } = this.#o;
-    if (this.#stopped || this.#unauthenticated.size >= limits.unauthenticatedSockets) {
-      telemetry.count('connection.refused.unauthenticated');
-      logger.oncePerMinute(
-        'connection',
-        'unauthenticated',
-        `refusing connections: ${limits.unauthenticatedSockets} sockets have not proven the cookie yet (limits.unauthenticatedSockets)`,
-      );
+    const isFull = this.#unauthenticated.size >= limits.unauthenticatedSockets;
+    if (this.#stopped || !this.#ready || isFull) {
+      if (this.#stopped || !this.#ready) telemetry.count('connection.refused.not_running');
+      else {
+        telemetry.count('connection.refused.unauthenticated');
+        logger.oncePerMinute(
+          'connection',
+          'unauthenticated',
+          `refusing connections: ${limits.unauthenticatedSockets} sockets have not proven the cookie yet (limits.unauthenticatedSockets)`,
+        );
+      }
       stream.start({ data: () => {}, closed: () => {} });
       stream.destroy();
       return;
@@ -275,9 +320,11 @@ export class Connections {
         this.#becameUp(connection);
       },
       drained: () => owner.drained(connection.peerName),
-      closed: (_error, reason) => {
+      closed: (error, reason) => {
         this.#unauthenticated.delete(connection);
-        this.#closed(connection, reason);
+        this.#closed(connection, error, reason);
+        if (error instanceof HandshakeError && reason !== 'nok')
+          logger.oncePerMinute('handshake', `failed ${error.stage}`, error.message);
         if (claimed === undefined) return;
         this.#forgetIncoming(claimed, connection);
         // We gave way to a call that came to nothing: dial ourselves.
@@ -287,6 +334,7 @@ export class Connections {
       },
     });
     this.#unauthenticated.add(connection);
+    this.#opened(connection);
   }
 
   /** What to answer to a call from this name: net_kernel's accept_pending, erl_dist_protocol "send_status". */
@@ -336,23 +384,48 @@ export class Connections {
       }
       old.close(undefined, 'replaced');
     }
-    this.#up.set(name, connection);
     const attempt = this.#attempts.get(name);
     if (attempt !== undefined) {
       this.#attempts.delete(name);
       env.clock.clearTimeout(attempt.deadline);
       if (attempt.call !== connection) attempt.call?.close(undefined, 'duplicate');
       attempt.abort.abort(new ConnectionError(`${name} is connected`));
+      // First of all: whoever hears of the nodeup may send too, and what was sent before comes before.
+      for (const write of attempt.waiting) this.#writeWaiting(write, connection);
+      if (!connection.isUp) {
+        const lost = new ConnectionError(`${name} did not take what waited for it`);
+        owner.unreachable(name);
+        owner.drained(name);
+        for (const waiter of attempt.waiters) waiter.reject(lost);
+        return;
+      }
     }
+    this.#up.set(name, connection);
     owner.nodeUp(connection);
     if (attempt === undefined) return;
-    for (const write of attempt.waiting) write(connection);
+    if (!connection.isAboveHighWater) owner.drained(name);
     for (const waiter of attempt.waiters) waiter.resolve();
   }
 
-  #closed(connection: Connection, reason: string): void {
+  #writeWaiting(write: (connection: Connection) => void, connection: Connection): void {
+    try {
+      write(connection);
+    } catch (error) {
+      // Its control tuple made it longer than a frame may be. The sender has long gone on.
+      if (!(error instanceof EncodeError)) throw error;
+      this.#o.telemetry.count('connection.dropped.too_long');
+      this.#o.logger.warning(
+        'connection',
+        `a message to ${connection.peerName} was dropped: ${error.message}`,
+      );
+    }
+  }
+
+  #closed(connection: Connection, error: BeamishError | undefined, reason: string): void {
     if (this.#up.get(connection.peerName) !== connection) return;
     this.#up.delete(connection.peerName);
+    if (error !== undefined && reason !== 'connection_closed')
+      this.#o.logger.warning('connection', `lost ${connection.peerName} (${reason}): ${error.message}`);
     this.#o.owner.nodeDown(connection, reason);
   }
 }

@@ -11,22 +11,28 @@ import { inspectTerm } from '../term/print.ts';
 import { tuple } from '../term/tuple.ts';
 import type { Connections } from './connections.ts';
 
+/** What the control tuple of an exit signal takes at most: two pids or a name, and a reference. */
+const CONTROL_BYTES = 4096;
+
 /**
  * The way out: signals of local processes to other nodes. On a live link each is one frame appended to the link's
  * outbox; for a node that is not connected the signal waits while the link is made (`Connections`).
  */
 export class Outbound implements SignalSink {
   readonly #connections: Connections;
+  readonly #frameBytes: number;
 
-  constructor(connections: Connections) {
+  /** @param frameBytes longest frame (`limits.frameBytes`): longer messages are refused before a link stands, too */
+  constructor(connections: Connections, frameBytes: number) {
     this.#connections = connections;
+    this.#frameBytes = frameBytes;
   }
 
   send(from: Pid, to: Pid, message: unknown): boolean {
     const link = this.#connections.up(to.node);
     if (link === undefined) {
-      const encoded = snapshot(message);
-      return this.#wait(to.node, (made) => made.sendTo(from, to, encoded));
+      const encoded = this.#snapshot(message);
+      return this.#connections.whenUp(to.node, (made) => made.sendTo(from, to, encoded), encoded.wire.length);
     }
     return link.sendTo(from, to, message);
   }
@@ -34,8 +40,12 @@ export class Outbound implements SignalSink {
   sendName(from: Pid, node: string, name: Atom, message: unknown): boolean {
     const link = this.#connections.up(node);
     if (link === undefined) {
-      const encoded = snapshot(message);
-      return this.#wait(node, (made) => made.sendToName(from, name, encoded));
+      const encoded = this.#snapshot(message);
+      return this.#connections.whenUp(
+        node,
+        (made) => made.sendToName(from, name, encoded),
+        encoded.wire.length,
+      );
     }
     return link.sendToName(from, name, message);
   }
@@ -48,8 +58,12 @@ export class Outbound implements SignalSink {
   sendAlias(from: Pid, alias: Ref, message: unknown): boolean {
     const link = this.#connections.up(alias.node);
     if (link === undefined) {
-      const encoded = snapshot(message);
-      return this.#wait(alias.node, (made) => made.sendToAlias(from, alias, encoded));
+      const encoded = this.#snapshot(message);
+      return this.#connections.whenUp(
+        alias.node,
+        (made) => made.sendToAlias(from, alias, encoded),
+        encoded.wire.length,
+      );
     }
     return link.sendToAlias(from, alias, message);
   }
@@ -59,7 +73,7 @@ export class Outbound implements SignalSink {
   }
 
   unlink(id: bigint, from: Pid, to: Pid): void {
-    this.#ifUp(to.node, (link) => link.encoder.unlinkId(link.writer, id, from, to));
+    this.#ifKnown(to.node, (link) => link.encoder.unlinkId(link.writer, id, from, to));
   }
 
   unlinkAck(id: bigint, from: Pid, to: Pid): void {
@@ -67,12 +81,12 @@ export class Outbound implements SignalSink {
   }
 
   exit(from: Pid, to: Pid, reason: unknown): void {
-    const sent = sendable(reason);
-    this.#ifUp(to.node, (link) => link.encoder.exit(link.writer, from, to, sent));
+    const sent = this.#sendable(reason);
+    this.#ifKnown(to.node, (link) => link.encoder.exit(link.writer, from, to, sent));
   }
 
   exit2(from: Pid, to: Pid, reason: unknown): void {
-    const encoded = snapshot(reason);
+    const encoded = this.#snapshot(reason);
     this.#signal(to.node, (link) => link.encoder.exit2(link.writer, from, to, encoded));
   }
 
@@ -83,14 +97,11 @@ export class Outbound implements SignalSink {
 
   demonitor(from: Pid, target: Pid | RemoteName, ref: Ref): void {
     const what = target instanceof Pid ? target : target.name;
-    // While the link is being made the monitor itself still waits, and so must this.
-    if (this.#connections.isConnecting(target.node))
-      this.#signal(target.node, (link) => link.encoder.demonitor(link.writer, from, what, ref));
-    else this.#ifUp(target.node, (link) => link.encoder.demonitor(link.writer, from, what, ref));
+    this.#ifKnown(target.node, (link) => link.encoder.demonitor(link.writer, from, what, ref));
   }
 
   monitorExit(from: Pid | Atom, to: Pid, ref: Ref, reason: unknown): void {
-    const sent = sendable(reason);
+    const sent = this.#sendable(reason);
     this.#ifUp(to.node, (link) => link.encoder.monitorExit(link.writer, from, to, ref, sent));
   }
 
@@ -100,33 +111,43 @@ export class Outbound implements SignalSink {
     if (link !== undefined) link.signal(write);
   }
 
+  /** Signals that undo one which may still wait for its link: then they must wait behind it. */
+  #ifKnown(node: string, write: (link: Connection) => void): void {
+    if (this.#connections.isConnecting(node)) this.#connections.whenUp(node, write);
+    else this.#ifUp(node, write);
+  }
+
   #signal(node: string, write: (link: Connection) => void): void {
     const link = this.#connections.up(node);
     if (link !== undefined) link.signal(write);
-    else this.#wait(node, (made) => made.signal(write));
+    else this.#connections.whenUp(node, write);
   }
 
-  #wait(node: string, write: (link: Connection) => void): boolean {
-    return this.#connections.whenUp(node, write);
+  /**
+   * A message that waits is encoded now: the sender hears of an `EncodeError` at once, and may change its value
+   * later without changing what was sent.
+   */
+  #snapshot(message: unknown): EncodedTerm {
+    const writer = new ByteWriter(256);
+    encodeInto(writer, message);
+    if (writer.position > this.#frameBytes)
+      throw new EncodeError(
+        `the message takes ${writer.position} bytes, a frame at most ${this.#frameBytes} (limits.frameBytes)`,
+      );
+    return new EncodedTerm(writer.toBytes());
   }
-}
 
-/**
- * A message that waits is encoded now: the sender hears of an `EncodeError` at once, and may change its value later
- * without changing what was sent.
- */
-function snapshot(message: unknown): EncodedTerm {
-  const writer = new ByteWriter(256);
-  encodeInto(writer, message);
-  return new EncodedTerm(writer.toBytes());
-}
-
-/** Exit signals always travel: a reason that has no term is replaced by one that says so. */
-function sendable(reason: unknown): unknown {
-  try {
-    return snapshot(reason);
-  } catch (error) {
-    if (!(error instanceof EncodeError)) throw error;
-    return tuple(atom('encode_error'), error.message, inspectTerm(reason));
+  /** Exit signals always travel: a reason that has no term, or too long a one, is replaced by one that says so. */
+  #sendable(reason: unknown): unknown {
+    try {
+      const encoded = this.#snapshot(reason);
+      // Room for the control tuple, whose parts are short.
+      if (encoded.wire.length > this.#frameBytes - CONTROL_BYTES)
+        throw new EncodeError('the exit reason leaves no room in its frame');
+      return encoded;
+    } catch (error) {
+      if (!(error instanceof EncodeError)) throw error;
+      return tuple(atom('encode_error'), error.message, inspectTerm(reason).slice(0, 500));
+    }
   }
 }

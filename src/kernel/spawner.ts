@@ -30,10 +30,22 @@ const LINK = atom('link');
 const MONITOR = atom('monitor');
 const BADOPT = atom('badopt');
 const UNDEF = atom('undef');
+const SYSTEM_LIMIT = atom('system_limit');
 const START = atom('start');
 const START_LINK = atom('start_link');
 /** Option of a request from another Beamish node: refuse an actor that is not listed instead of letting it die. */
 const BEAMISH_ACTOR = atom('beamish_actor');
+
+/** The process that is spawned for a function that no actor answers to. */
+function undefinedFunction(_self: unknown, mfa: Tuple, args: readonly unknown[]): never {
+  const [module, fn] = mfa;
+  const what = `${inspectTerm(module)}:${inspectTerm(fn)}/${args.length}`;
+  throw new ExitError(
+    tuple(UNDEF, [tuple(module, fn, args, [])]),
+    what,
+    `no actor listed in \`actors\` answers to ${what}`,
+  );
+}
 
 interface Pending {
   readonly node: string;
@@ -91,16 +103,16 @@ export class Spawner {
       reply(0, UNDEF);
       return;
     }
-    const pid =
-      actor !== undefined
-        ? processes.spawn(actor, args)
-        : processes.spawn(() => {
-            throw new ExitError(
-              tuple(UNDEF, [tuple(module, fn, args, [])]),
-              `${module.name}:${fn.name}/${args.length}`,
-              `no actor listed in \`actors\` answers to ${module.name}:${fn.name}/${args.length}`,
-            );
-          }, []);
+    let pid: Pid;
+    try {
+      pid =
+        actor !== undefined ? processes.spawn(actor, args) : processes.spawn(undefinedFunction, [what, args]);
+    } catch (error) {
+      // This node is stopping.
+      if (!(error instanceof ExitError)) throw error;
+      reply(0, error.reason instanceof Atom ? error.reason : SYSTEM_LIMIT);
+      return;
+    }
     reply((linked ? 1 : 0) | (monitored ? 2 : 0), pid);
     if (linked) processes.signalLink(from, pid);
     if (monitored) processes.signalMonitor(from, pid, request);
