@@ -3,36 +3,16 @@ import type { ByteWriter } from '../../src/codec/writer.ts';
 import type { DistEncoder } from '../../src/dist/encode.ts';
 import { DecodeError } from '../../src/errors.ts';
 import { flagSet } from '../../src/handshake/flags.ts';
-import { comparable, hasFun, type Tagged, tag } from '../term/etf/tagged.ts';
-import { type Call, decodeFrame, encoder, golden, type RecordedFrame, written } from './recorder.ts';
-
-/** The control tuple and payload that a call of the sink came from; where the forms differ, the newest. */
-function controlOf(call: Call, op: number): { control: Tagged; payload?: Tagged } {
-  const [method, ...args] = call;
-  const json = args.map(tag);
-  const cookie = { atom: '' };
-  const tuple = (...elements: Tagged[]): Tagged => ({ tuple: [{ int: String(op) }, ...elements] });
-  switch (method) {
-    case 'send':
-      return {
-        control: args[0] === undefined ? tuple(cookie, json[1]) : tuple(json[0], json[1]),
-        payload: json[2],
-      };
-    case 'regSend':
-      return { control: tuple(json[0], cookie, json[1]), payload: json[2] };
-    case 'exit':
-    case 'exit2':
-      return op < 10 ? { control: tuple(...json) } : { control: tuple(json[0], json[1]), payload: json[2] };
-    case 'aliasSend':
-      return { control: tuple(json[0], json[1]), payload: json[2] };
-    case 'monitorExit':
-      return { control: tuple(...json.slice(0, 3)), payload: json[3] };
-    case 'spawnRequest':
-      return { control: tuple(...json.slice(0, 5)), payload: json[5] };
-    default:
-      return { control: tuple(...json) };
-  }
-}
+import { comparable, hasFun } from '../term/etf/tagged.ts';
+import {
+  type Call,
+  controlOf,
+  decodeFrame,
+  encoder,
+  golden,
+  type RecordedFrame,
+  written,
+} from './recorder.ts';
 
 /** Sends what was received. */
 function resend(e: DistEncoder, w: ByteWriter, [method, ...args]: Call): boolean {

@@ -4,7 +4,7 @@ import { DistDecoder } from '../../src/dist/decode.ts';
 import { DistEncoder, type LinkFeatures } from '../../src/dist/encode.ts';
 import type { ControlSink } from '../../src/dist/sink.ts';
 import { TermDecoder } from '../../src/term/etf/decode.ts';
-import type { Tagged } from '../term/etf/tagged.ts';
+import { type Tagged, tag } from '../term/etf/tagged.ts';
 
 /** A call that a sink got: method and arguments. */
 export type Call = readonly [keyof ControlSink, ...unknown[]];
@@ -50,6 +50,34 @@ export const ALL: LinkFeatures = {
 
 export const encoder = (features: Partial<LinkFeatures> = {}, frameBytes = 1 << 20): DistEncoder =>
   new DistEncoder({ features: { ...ALL, ...features }, frameBytes });
+
+/** The control tuple and payload that a call of the sink came from; where the forms differ, the newest. */
+export function controlOf(call: Call, op: number): { control: Tagged; payload?: Tagged } {
+  const [method, ...args] = call;
+  const json = args.map(tag);
+  const cookie = { atom: '' };
+  const tuple = (...elements: Tagged[]): Tagged => ({ tuple: [{ int: String(op) }, ...elements] });
+  switch (method) {
+    case 'send':
+      return {
+        control: args[0] === undefined ? tuple(cookie, json[1]) : tuple(json[0], json[1]),
+        payload: json[2],
+      };
+    case 'regSend':
+      return { control: tuple(json[0], cookie, json[1]), payload: json[2] };
+    case 'exit':
+    case 'exit2':
+      return op < 10 ? { control: tuple(...json) } : { control: tuple(json[0], json[1]), payload: json[2] };
+    case 'aliasSend':
+      return { control: tuple(json[0], json[1]), payload: json[2] };
+    case 'monitorExit':
+      return { control: tuple(...json.slice(0, 3)), payload: json[3] };
+    case 'spawnRequest':
+      return { control: tuple(...json.slice(0, 5)), payload: json[5] };
+    default:
+      return { control: tuple(...json) };
+  }
+}
 
 /** What one writer call appends, its 4-byte length included. */
 export function written(write: (w: ByteWriter) => unknown): Buffer {

@@ -2,8 +2,11 @@
  * From frames to calls of a sink. The room knows the frames that follow the handshake and the control tuples in
  * them; what a link, a monitor or an alias is, it leaves to whoever owns the sink.
  *
- * A frame is a tick (empty), a pass-through frame (112, then 131 and the control tuple, then 131 and the payload if
- * there is one), or one with a distribution header (131, then 68, 69 or 70). The two forms never mix on a link.
+ * A frame is a tick (empty) or has one of two forms, which never mix on a link:
+ *
+ * - pass-through: 112, then 131 and the control tuple, then 131 and the payload if there is one
+ * - with a distribution header: 131, 68, the header (`AtomReader`), then control tuple and payload without 131; or a
+ *   fragment of one: 131, 69 (the first) or 70, sequence u64, fragment u64, in the first the header, then data
  */
 import { DecodeError } from '../errors.ts';
 import type { PayloadCodec } from '../payload/payload.ts';
@@ -11,6 +14,8 @@ import type { Atom } from '../term/atom.ts';
 import type { TermDecoder } from '../term/etf/decode.ts';
 import type { Pid } from '../term/identifiers.ts';
 import { Tuple } from '../term/tuple.ts';
+import { Assembly, type AssemblyLimits } from './assembly.ts';
+import { AtomReader } from './atom-reader.ts';
 import * as op from './operations.ts';
 import type { ControlSink } from './sink.ts';
 
@@ -22,6 +27,10 @@ export interface DistDecoderOptions {
   /** Reads payloads that start with 0xC1. Without it, such a payload closes the link. */
   readonly packed?: Pick<PayloadCodec, 'read'>;
   readonly sink: ControlSink;
+  /** Frames carry a distribution header: DIST_HDR_ATOM_CACHE or FRAGMENTS is in force. @default false */
+  readonly headers?: boolean;
+  /** FRAGMENTS is in force, within these bounds. Without it a fragment closes the link. */
+  readonly fragments?: AssemblyLimits | undefined;
 }
 
 /** First byte of a packed payload: no tag of the external term format. */
@@ -30,6 +39,12 @@ const PACKED_MAGIC = 0xc1;
 const COMPRESSED = 80;
 const NEW_PID_EXT = 88;
 const PID_EXT = 103;
+/** Second byte of a frame with a header: 68 a whole one, 69 a first fragment, 70 a further one. */
+const DIST_HEADER = 68;
+const FIRST_FRAGMENT = 69;
+const NEXT_FRAGMENT = 70;
+/** 131, 69 or 70, sequence u64, fragment u64. */
+const FRAGMENT_BYTES = 18;
 
 /** Reads the frames of one link and calls the sink, once per frame, in order. Hot: no object but the message itself. */
 export class DistDecoder {
@@ -39,17 +54,24 @@ export class DistDecoder {
   readonly #sink: ControlSink;
   /** Where the present frame starts: offsets in errors count from there. */
   #start = 0;
+  /** The incoming atom cache; undefined where frames are pass-through. */
+  readonly #atoms: AtomReader | undefined;
+  readonly #assembly: Assembly | undefined;
 
   constructor(options: DistDecoderOptions) {
     this.#peer = options.peer;
     this.#terms = options.terms;
     this.#packed = options.packed;
     this.#sink = options.sink;
+    if (options.headers) this.#atoms = new AtomReader();
+    if (options.headers && options.fragments !== undefined) this.#assembly = new Assembly(options.fragments);
   }
 
   /**
    * Takes one frame without its length: `buffer[start..end)`. Nothing in what the sink gets points into it.
-   * @throws DecodeError when it cannot be read: the link is to be closed. The sink was not called then.
+   * @throws DecodeError when it cannot be read (its offset counts from the start of the frame; in a message of
+   * several fragments, of their joined data), LimitError when a message in fragments is past a limit: the link is
+   * to be closed. The sink was not called then.
    */
   frame(buffer: Buffer, start: number, end: number): void {
     if (start === end) {
@@ -57,6 +79,10 @@ export class DistDecoder {
       return;
     }
     const first = buffer[start]!;
+    if (this.#atoms !== undefined) {
+      this.#headed(this.#atoms, buffer, start, end);
+      return;
+    }
     if (first !== op.PASS_THROUGH) {
       if (first === op.VERSION_MAGIC)
         throw new DecodeError('a frame with a distribution header came, which was not agreed on', 0);
@@ -69,6 +95,52 @@ export class DistDecoder {
     terms.begin(buffer, start, end);
     terms.position = start + 2;
     this.#control(terms.readTupleHeader());
+  }
+
+  #headed(atoms: AtomReader, buffer: Buffer, start: number, end: number): void {
+    const kind = end - start < 2 ? 0 : buffer[start + 1]!;
+    if (buffer[start] !== op.VERSION_MAGIC || kind !== DIST_HEADER) {
+      this.#fragment(atoms, buffer, start, end);
+      return;
+    }
+    const position = atoms.read(buffer, start + 2, end, start);
+    this.#message(atoms.refs, buffer, start, position, end);
+  }
+
+  /** Control tuple and payload behind a header. */
+  #message(refs: readonly Atom[], buffer: Buffer, start: number, position: number, end: number): void {
+    const terms = this.#terms;
+    this.#start = start;
+    terms.begin(buffer, start, end);
+    terms.atomRefs = refs;
+    terms.position = position;
+    this.#control(terms.readTupleHeader());
+  }
+
+  #fragment(atoms: AtomReader, buffer: Buffer, start: number, end: number): void {
+    if (buffer[start] !== op.VERSION_MAGIC)
+      throw new DecodeError(`expected a frame with a distribution header (131), got ${buffer[start]}`, 0);
+    const kind = end - start < 2 ? undefined : buffer[start + 1];
+    if (kind !== FIRST_FRAGMENT && kind !== NEXT_FRAGMENT)
+      throw new DecodeError(
+        `expected a distribution header (68, 69 or 70), got ${kind ?? 'no more bytes'}`,
+        1,
+      );
+    const assembly = this.#assembly;
+    if (assembly === undefined) throw new DecodeError('a fragment came, which was not agreed on', 1);
+    if (end - start < FRAGMENT_BYTES) throw new DecodeError('a fragment is cut off', end - start);
+    const sequence = buffer.readBigUInt64BE(start + 2);
+    const fragment = buffer.readBigUInt64BE(start + 10);
+    if (fragment === 0n) throw new DecodeError('a fragment has the number 0', 10);
+    let position = start + FRAGMENT_BYTES;
+    if (kind === NEXT_FRAGMENT) {
+      const whole = assembly.next(sequence, fragment, buffer.subarray(position, end));
+      if (whole !== undefined) this.#message(whole.refs, whole.data, 0, 0, whole.data.length);
+      return;
+    }
+    position = atoms.read(buffer, position, end, start);
+    if (fragment === 1n) this.#message(atoms.refs, buffer, start, position, end);
+    else assembly.first(sequence, fragment, buffer.subarray(position, end), [...atoms.refs]);
   }
 
   /** The control tuple, from its operation on. Operations that carry most of the traffic come first. */
@@ -331,20 +403,22 @@ export class DistDecoder {
     else if (pid !== undefined) this.#sink.send(from, pid, payload);
   }
 
-  /** The term behind the control tuple. Bytes behind that are ignored, as OTP ignores them. */
+  /**
+   * The term behind the control tuple, with 131 before it in a pass-through frame only. Bytes behind that are
+   * ignored, as OTP ignores them.
+   */
   #payload(): unknown {
     const terms = this.#terms;
     const { buffer, position, end } = terms;
     if (position >= end) this.#fail('the payload is missing');
     const first = buffer[position];
-    if (first === op.VERSION_MAGIC) {
-      if (buffer[position + 1] === COMPRESSED && position + 1 < end)
-        this.#fail('a compressed payload came, which no frame may hold');
-      terms.position = position + 1;
-      return terms.readTerm();
-    }
     if (first === PACKED_MAGIC && this.#packed !== undefined) return this.#packed.read(buffer, position, end);
-    return this.#fail(`expected the version byte 131 of a payload, got ${first}`);
+    if (this.#atoms !== undefined) return terms.readTerm();
+    if (first !== op.VERSION_MAGIC) this.#fail(`expected the version byte 131 of a payload, got ${first}`);
+    if (buffer[position + 1] === COMPRESSED && position + 1 < end)
+      this.#fail('a compressed payload came, which no frame may hold');
+    terms.position = position + 1;
+    return terms.readTerm();
   }
 
   #pidOrAtom(): Pid | Atom {

@@ -21,6 +21,10 @@ export interface Limits {
   readonly highWaterBytes: number;
   /** A link with more unsent bytes is closed rather than eat the heap. @default 67_108_864 (64 MiB) */
   readonly unsentBytes: number;
+  /** Unfinished messages in fragments, of one link. @default 16_384 */
+  readonly fragmentedMessages: number;
+  /** Bytes that the unfinished messages of one link hold together. @default 536_870_912 (512 MiB) */
+  readonly fragmentedBytes: number;
   /** Signals that wait for one link to be made; more are dropped. @default 100_000 */
   readonly waitingSignals: number;
 }
@@ -35,5 +39,7 @@ export const DEFAULT_LIMITS: Limits = {
   newNamesPerSecond: 200,
   highWaterBytes: 1024 * 1024,
   unsentBytes: 64 * 1024 * 1024,
+  fragmentedMessages: 16_384,
+  fragmentedBytes: 512 * 1024 * 1024,
   waitingSignals: 100_000,
 };

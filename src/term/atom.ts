@@ -8,12 +8,15 @@ export const MAX_ATOM_CHARACTERS = 255;
 /** An Erlang atom. Interned: two atoms with the same name are the same object, so compare with `===`. */
 export class Atom {
   readonly name: string;
+  /** 0..2047, from the name alone: where an atom cache of the distribution looks first. @internal */
+  readonly slot: number;
   /** The atom as an encoded term (tag 118 or 119), made on first use. @internal */
   wire: Uint8Array | undefined = undefined;
 
   /** @internal use `atom()` */
   constructor(name: string) {
     this.name = name;
+    this.slot = slotOf(name);
   }
 
   toString(): string {
@@ -27,6 +30,13 @@ export class Atom {
   [INSPECT](): string {
     return printAtom(this.name);
   }
+}
+
+/** As many slots as an atom cache of the distribution has. */
+function slotOf(name: string): number {
+  let hash = name.length;
+  for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) | 0;
+  return (hash ^ (hash >>> 11) ^ (hash >>> 22)) & 2047;
 }
 
 const table = new WeakTable<string, Atom>();

@@ -168,7 +168,10 @@ describe('pids and atoms', () => {
   test('atoms with a place in the frame are written as references, the others in full', () => {
     const writer = new ByteWriter();
     const places = [atom('ok'), atom('true')];
-    encodeInto(writer, tuple(atom('ok'), true, atom('other'), null), { indexOf: (a) => places.indexOf(a) });
+    encodeInto(writer, tuple(atom('ok'), true, atom('other'), null), {
+      indexOf: (a) => places.indexOf(a),
+      indexOfNode: () => -1,
+    });
     expect(Buffer.from(writer.toBytes()).toString('hex')).toBe(
       '6804520052017705' + '6f746865727703' + '6e696c',
     );

@@ -42,6 +42,8 @@ import {
  */
 export interface AtomIndexes {
   indexOf(atom: Atom): number;
+  /** The same for the name of a node, as pids, references and ports carry it. */
+  indexOfNode(node: string): number;
 }
 
 /** Strings up to this length are written character by character; longer ones by the platform, whose call costs more. */
@@ -88,7 +90,7 @@ export function encodeFun(
   writeAtom(w, module, undefined);
   writeNumber(w, oldIndex);
   writeNumber(w, oldUniq);
-  writePid(w, pid);
+  writePid(w, pid, undefined);
   for (const value of free) writeTerm(w, value, 0, undefined);
   w.setU32(1, w.position - 1);
   return w.toBytes();
@@ -144,10 +146,10 @@ function writeObject(w: ByteWriter, value: object, depth: number, indexes: AtomI
       writeAtom(w, value as Atom, indexes);
       return;
     case PID:
-      writePid(w, value as Pid);
+      writePid(w, value as Pid, indexes);
       return;
     case REF:
-      writeRef(w, value as Ref);
+      writeRef(w, value as Ref, indexes);
       return;
     case ATOM_MAP:
       writeAtomMap(w, value as AtomMap, depth, indexes);
@@ -162,7 +164,7 @@ function writeOther(w: ByteWriter, value: object, depth: number, indexes: AtomIn
   if (value instanceof Uint8Array) writeBinary(w, value);
   else if (value instanceof Map) writeMap(w, value, depth, indexes);
   else if (value instanceof Float) writeFloat(w, value.value);
-  else if (value instanceof Port) writePort(w, value);
+  else if (value instanceof Port) writePort(w, value, indexes);
   else if (value instanceof BitString) writeBitString(w, value);
   else if (value instanceof ExternalFun) {
     w.u8(EXPORT_EXT);
@@ -176,7 +178,7 @@ function writeOther(w: ByteWriter, value: object, depth: number, indexes: AtomIn
     writeTerm(w, value.tail, depth + 1, indexes);
   } else if (Array.isArray(value)) writeList(w, value, depth, indexes);
   else if (value instanceof Tuple) writeTuple(w, value.elements, depth, indexes);
-  else if (value instanceof Pid) writePid(w, value);
+  else if (value instanceof Pid) writePid(w, value, indexes);
   else if (value instanceof AtomMap) writeAtomMap(w, value, depth, indexes);
   else if (isPlain(value)) writeRecord(w, value as Record<string, unknown>, depth, indexes);
   else throw new EncodeError('not a term');
@@ -384,12 +386,26 @@ function writeAtomText(w: ByteWriter, name: string): void {
 }
 
 /** NEW_PID_EXT: node atom, id u32, serial u32, creation u32. @internal */
-export function writePid(w: ByteWriter, pid: Pid): void {
-  const wire = pid.wire;
-  if (wire !== undefined) {
+export function writePid(w: ByteWriter, pid: Pid, indexes: AtomIndexes | undefined): void {
+  const wire = pid.wire ?? wireOf(w, pid);
+  const index = indexes === undefined ? -1 : indexes.indexOfNode(pid.node);
+  if (index < 0) {
     w.bytes(wire);
     return;
   }
+  if (w.position + 15 > w.buffer.length) w.reserve(15);
+  const b = w.buffer;
+  const p = w.position;
+  b[p] = NEW_PID_EXT;
+  b[p + 1] = ATOM_CACHE_REF;
+  b[p + 2] = index;
+  // The twelve bytes behind the node. One by one they cost less than the call that copies a run.
+  for (let i = p + 3, from = wire.length - 12; i < p + 15; i++, from++) b[i] = wire[from]!;
+  w.position = p + 15;
+}
+
+/** Writes a pid in full, keeps the bytes, and takes them back. */
+function wireOf(w: ByteWriter, pid: Pid): Uint8Array {
   publishPid(pid);
   const start = w.position;
   w.u8(NEW_PID_EXT);
@@ -397,22 +413,36 @@ export function writePid(w: ByteWriter, pid: Pid): void {
   w.u32(pid.id);
   w.u32(pid.serial);
   w.u32(pid.creation);
-  pid.wire = w.toBytes(start);
+  const wire = w.toBytes(start);
+  pid.wire = wire;
+  w.position = start;
+  return wire;
+}
+
+/** The node of a reference or a port. */
+function writeNode(w: ByteWriter, node: string, indexes: AtomIndexes | undefined): void {
+  const index = indexes === undefined ? -1 : indexes.indexOfNode(node);
+  if (index < 0) {
+    writeAtomText(w, node);
+    return;
+  }
+  w.u8(ATOM_CACHE_REF);
+  w.u8(index);
 }
 
 /** NEWER_REFERENCE_EXT: word count u16, node atom, creation u32, words u32 each. @internal */
-export function writeRef(w: ByteWriter, ref: Ref): void {
+export function writeRef(w: ByteWriter, ref: Ref, indexes?: AtomIndexes): void {
   w.u8(NEWER_REFERENCE_EXT);
   w.u16(ref.words.length);
-  writeAtomText(w, ref.node);
+  writeNode(w, ref.node, indexes);
   w.u32(ref.creation);
   for (const word of ref.words) w.u32(word);
 }
 
 /** V4_PORT_EXT: node atom, id u64, creation u32. */
-function writePort(w: ByteWriter, port: Port): void {
+function writePort(w: ByteWriter, port: Port, indexes: AtomIndexes | undefined): void {
   w.u8(V4_PORT_EXT);
-  writeAtomText(w, port.node);
+  writeNode(w, port.node, indexes);
   w.u64(port.id);
   w.u32(port.creation);
 }
