@@ -19,6 +19,9 @@ const MEMBER_FILE = fileURLToPath(new URL('./member.ts', import.meta.url));
 /** Longer than a node's orderly stop takes; a member that still runs then is killed. */
 const STOP_LIMIT_MS = 8_000;
 
+/** Time, level and node at the start of a node's log line; the view shows time and node in its own way. */
+const LOG_STAMP = /^\d{4}-\S+ (\w+) \S+@\S+ /;
+
 export interface ClusterPorts {
   readonly gossipPort: number;
   readonly epmdPort: number;

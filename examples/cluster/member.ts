@@ -17,7 +17,7 @@ import { type Speaker, SpeakerActor } from './speakers.ts';
 import { TRANSFORMS } from './transforms.ts';
 
 /** Each member says a word to another one about this often. */
-const SMALL_TALK_INTERVAL_MS = 1_000;
+const SMALL_TALK_INTERVAL_MS = 1_500;
 const CALL_TIMEOUT_MS = 2_000;
 
 /** Lewis Carroll, whose beamish boy lent this project its name. */

@@ -26,8 +26,8 @@ export interface View {
 
 /** A flash in the picture lasts this long. */
 const FLASH_MS = 350;
-const BOX_WIDTH = 24;
-const MIN_GAP = 10;
+const BOX_WIDTH = 26;
+const MIN_GAP = 8;
 /** Below this the panels would be titles only. */
 const MIN_PANEL_ROWS = 4;
 const HINT =
@@ -40,7 +40,7 @@ export function draw(input: ViewInput): View {
   const graphFits = columns >= 3 * BOX_WIDTH + 2 * MIN_GAP && rowsLeft >= 24;
   const head = [header(input), [], ...(graphFits ? graph(input) : list(input)), []];
   const join = joinRows(input);
-  const foot = [[], ...join.rows, [], prompt(input)];
+  const foot = [[], ...join.rows, latestAsked(input), prompt(input)];
   const continued = new Set<number>();
   const space = rowsLeft - head.length;
   let rows: Row[];
@@ -48,8 +48,8 @@ export function draw(input: ViewInput): View {
     const body = panels(input, space - foot.length);
     for (const i of join.continued) continued.add(head.length + body.length + 1 + i);
     rows = [...head, ...body, ...foot];
-  } else if (space >= MIN_PANEL_ROWS + 1) {
-    rows = [...head, ...panels(input, space - 1), prompt(input)];
+  } else if (space >= MIN_PANEL_ROWS + 2) {
+    rows = [...head, ...panels(input, space - 2), latestAsked(input), prompt(input)];
   } else {
     // On a very low screen: as much of the top as there is room for, and always the line one types on.
     rows = [...head.slice(0, rowsLeft - 1), prompt(input)];
@@ -116,7 +116,7 @@ function box(input: ViewInput, name: MemberName): Row[] {
   const calls = member.status === 'up' ? `${member.calls} calls answered` : '';
   return [
     [span(`╭${'─'.repeat(BOX_WIDTH - 2)}╮`, edge)],
-    line([statusDot(input, name), span(` ${name}`, 'bold'), span(`   ${statusText(input, name)}`, 'dim')]),
+    line([statusDot(input, name), span(` ${name}`, 'bold'), span(`  ${statusText(input, name)}`, 'dim')]),
     line([span(actor, 'accent'), span(` ${does}`)]),
     line([span(calls, 'dim')]),
     [span(`╰${foot}╯`, edge)],
@@ -247,6 +247,12 @@ function joinRows({ join, columns }: ViewInput): { rows: Row[]; continued: numbe
     }
   }
   return { rows, continued };
+}
+
+/** The latest call that was asked for, kept in sight above the line one types on while small talk scrolls by. */
+function latestAsked({ state, columns }: ViewInput): Row {
+  const call = state.calls.findLast(({ byUser }) => byUser);
+  return call === undefined ? [] : callRow(call, columns);
 }
 
 const PROMPT = ' › ';
