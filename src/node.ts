@@ -13,12 +13,13 @@ import { offeredFlags } from './handshake/flags.ts';
 import { Connections, type PeerAddress } from './kernel/connections.ts';
 import { Inbound } from './kernel/inbound.ts';
 import { Outbound } from './kernel/outbound.ts';
-import { Mfa, Spawner } from './kernel/spawner.ts';
+import { Spawner } from './kernel/spawner.ts';
 import { beamishProcess, type NodeView, netKernel } from './kernel/system-processes.ts';
 import { aliveOf, hostOf, type NodeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { platformEnv } from './platform/index.ts';
 import { makeClient } from './process/client.ts';
 import { type AnyDestination, type AnyPid, at, type Destination } from './process/destination.ts';
+import { Mfa } from './process/mfa.ts';
 import type {
   AnyActor,
   ArgsOf,
@@ -28,6 +29,7 @@ import type {
   MethodArgs,
   MethodName,
   MethodResult,
+  SpawnOnOptions,
   SpawnOptions,
   SpawnRest,
 } from './process/protocol.ts';
@@ -201,6 +203,7 @@ export class Node {
         logger: this.#logger,
       });
       this.#spawner = new Spawner(this.#processes, this.#connections, actors);
+      this.#processes.remoteSpawner = this.#spawner;
       this.#processes.spawn(netKernel, [], { name: 'net_kernel' });
       this.#processes.spawn(beamishProcess, [this.#view()], { name: 'beamish' });
       this.#connections.ready();
@@ -236,22 +239,24 @@ export class Node {
     );
   }
 
-  /** Runs an actor on a node that lists it in its `actors`, or a function (`mfa(...)`) on a BEAM node. */
+  /**
+   * Runs an actor on a node that lists it in its `actors`, or a function (`mfa(...)`) on a BEAM node.
+   * @throws NotSpawnableError when that node refuses; ConnectionError when it cannot be reached or is lost meanwhile
+   */
   spawnOn<A extends AnyActor>(
     node: string,
     actor: A,
-    ...rest: SpawnRest<ArgsOf<A>, { readonly signal?: AbortSignal }>
+    ...rest: SpawnRest<ArgsOf<A>, SpawnOnOptions>
   ): Promise<Pid<A>>;
-  spawnOn(node: string, what: Mfa): Promise<Pid>;
+  spawnOn(node: string, what: Mfa, args?: readonly [], options?: SpawnOnOptions): Promise<Pid>;
   async spawnOn(
     node: string,
-    what: unknown,
-    args?: unknown,
-    options?: { readonly signal?: AbortSignal },
+    what: AnyActor | Mfa,
+    args: readonly unknown[] = [],
+    options: SpawnOnOptions = {},
   ): Promise<AnyPid> {
-    const list = (args ?? []) as readonly unknown[];
-    if (node === this.name && !(what instanceof Mfa)) return this.#processes.spawn(what as AnyActor, list);
-    return await this.#spawner.spawnOn(node, what as AnyActor | Mfa, list, options?.signal);
+    if (node === this.name && !(what instanceof Mfa)) return this.#processes.spawn(what, args);
+    return await this.#spawner.spawnOn(node, what, args, options);
   }
 
   /**
@@ -268,17 +273,21 @@ export class Node {
    * @throws ExitError when the process ends first, is not there (`noproc`) or not reachable (`noconnection`)
    * @throws CallTimeoutError when no answer came in time
    */
-  call<T, M extends MethodName<T>>(
+  call<T, M extends MethodName<NoInfer<T>>>(
     to: Destination<T>,
     method: M,
-    ...args: MethodArgs<T, M>
+    ...args: MethodArgs<NoInfer<T>, M>
   ): Promise<MethodResult<T, M>>;
   call(to: AnyDestination, method: string, ...args: unknown[]): Promise<never> {
     return this.#processes.callMethod(this.#processes.outside, to, method, args) as Promise<never>;
   }
 
   /** Calls a method without waiting, and without an answer. Returns as `send`. */
-  cast<T, M extends MethodName<T>>(to: Destination<T>, method: M, ...args: MethodArgs<T, M>): boolean;
+  cast<T, M extends MethodName<NoInfer<T>>>(
+    to: Destination<T>,
+    method: M,
+    ...args: MethodArgs<NoInfer<T>, M>
+  ): boolean;
   cast(to: AnyDestination, method: string, ...args: unknown[]): boolean {
     return this.#processes.castMethod(this.#processes.outside, to, method, args);
   }
@@ -341,12 +350,12 @@ export class Node {
 
   /**
    * Whether a node answers, as `net_adm:ping/1`: connects when need be and asks its net_kernel.
-   * A node that cannot be reached, refuses our cookie or does not answer is `"pang"`.
+   * A node that cannot be reached, refuses our cookie or does not answer is `"pang"`. `timeout` is for either step.
    */
   async ping(node: string, options: CallOptions = {}): Promise<'pong' | 'pang'> {
     if (node === this.name) return 'pong';
     try {
-      await this.#connections.connect(node, options.signal);
+      await this.#connectWithin(node, options);
       const request = tuple(atom('is_auth'), atom(this.name));
       return (await this.#processes.call(at(node, 'net_kernel'), request, options)) === atom('yes')
         ? 'pong'
@@ -354,6 +363,21 @@ export class Node {
     } catch (error) {
       if (error instanceof BeamishError) return 'pang';
       throw error;
+    }
+  }
+
+  async #connectWithin(node: string, { timeout, signal }: CallOptions): Promise<void> {
+    if (timeout === undefined) return await this.connect(node, signal === undefined ? {} : { signal });
+    const { clock } = this.#env;
+    const late = new AbortController();
+    const timer = clock.setTimeout(
+      () => late.abort(new ConnectionError(`no connection to ${node} within ${timeout} ms`)),
+      timeout,
+    );
+    try {
+      await this.connect(node, { signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal });
+    } finally {
+      clock.clearTimeout(timer);
     }
   }
 

@@ -104,12 +104,28 @@ const KNOWN = [
   'env',
 ] as const satisfies readonly (keyof NodeOptions)[];
 
+const ENV_PARTS = [
+  'clock',
+  'random',
+  'streams',
+  'datagrams',
+  'resolver',
+  'host',
+  'log',
+] as const satisfies readonly (keyof Env)[];
+
 /**
  * Checks options and fills in defaults.
  * @throws OptionsError naming the option, what was expected and what came
  */
 export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions {
   refuseUnknown('', options, KNOWN);
+  for (const part of ENV_PARTS)
+    if (typeof (env as Partial<Env>)?.[part] !== 'object')
+      throw new OptionsError(
+        'env',
+        `env: expected an object with ${ENV_PARTS.join(', ')}; ${part} is missing`,
+      );
   const { name, longNames } = resolveName(options.name, env);
   const listen = resolveListen(options.listen, name);
   const limits = resolveLimits(options.limits);
@@ -120,12 +136,7 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
       'cookie',
       options.cookie ?? env.host.variable('BEAMISH_COOKIE') ?? env.host.cookie(),
     ),
-    cookies: new Map(
-      Object.entries(options.cookies ?? {}).map(([peer, cookie]) => [
-        peer,
-        resolveCookie(`cookies.${peer}`, cookie),
-      ]),
-    ),
+    cookies: resolveCookies(options.cookies),
     hidden: boolean('hidden', options.hidden ?? DEFAULT_OPTIONS.hidden),
     listen,
     epmd: resolveEpmd(options.epmd, listen, env),
@@ -174,11 +185,11 @@ function resolveName(given: string | undefined, env: Env): { name: string; longN
     parts.length >= 1 &&
     parts.length <= 2 &&
     /^[0-9A-Za-z_-]+$/.test(alive) &&
-    (parts.length === 1 || parts[1] !== '');
+    (parts.length === 1 || /^[^\s\p{Cc}]+$/u.test(parts[1] ?? ''));
   if (!valid)
     throw new OptionsError(
       'name',
-      `name: expected "a" or "a@host" with letters, digits, "_" and "-" before the "@", got ${show(given)}`,
+      `name: expected "a" or "a@host" with letters, digits, "_" and "-" before the "@" and no blanks behind it, got ${show(given)}`,
     );
   const name = parts.length === 2 ? given : `${alive}@${env.host.hostname().split('.')[0]}`;
   if (name.length > 255) throw new OptionsError('name', `name: at most 255 characters, got ${name.length}`);
@@ -197,13 +208,25 @@ function resolveCookie(option: string, cookie: string): string {
   return cookie;
 }
 
+function resolveCookies(given: NodeOptions['cookies']): ReadonlyMap<string, string> {
+  const cookies = new Map<string, string>();
+  for (const [peer, cookie] of Object.entries(plain('cookies', given ?? {}))) {
+    if (!/^[^@]+@[^@]+$/.test(peer))
+      throw new OptionsError(
+        'cookies',
+        `cookies: expected full node names ("name@host") as keys, got ${show(peer)}`,
+      );
+    cookies.set(peer, resolveCookie(`cookies.${peer}`, cookie));
+  }
+  return cookies;
+}
+
 function resolveListen(given: NodeOptions['listen'], name: string): ResolvedOptions['listen'] {
   if (given === false) return false;
   const options = object('listen', given ?? {}, ['host', 'port']);
   const nameHost = hostOf(name);
   const host = options.host ?? (isAddress(nameHost) ? nameHost : undefined);
-  if (host !== undefined && typeof host !== 'string')
-    throw new OptionsError('listen.host', `listen.host: expected an address, got ${show(host)}`);
+  if (host !== undefined) address('listen.host', host);
   return { host, port: integer('listen.port', options.port ?? 0, 0, 65_535) };
 }
 
@@ -221,17 +244,19 @@ function resolveEpmd(given: EpmdOptions | undefined, listen: ResolvedOptions['li
       options.port !== undefined
         ? integer('epmd.port', options.port, 1, 65_535)
         : fromEnv !== undefined
-          ? integer('ERL_EPMD_PORT', Number(fromEnv), 1, 65_535)
+          ? portOf('ERL_EPMD_PORT', fromEnv)
           : DEFAULT_OPTIONS.epmd.port,
     host:
-      options.host ?? env.host.variable('ERL_EPMD_ADDRESS') ?? (listen === false ? '127.0.0.1' : listen.host),
+      (options.host === undefined ? undefined : address('epmd.host', options.host)) ??
+      env.host.variable('ERL_EPMD_ADDRESS') ??
+      (listen === false ? '127.0.0.1' : listen.host),
   };
 }
 
 function resolveTopologies(given: NodeOptions['discovery']): Readonly<Record<string, Strategy>> {
   if (given === undefined) return {};
   const topologies = isStrategy(given) ? { [given.kind]: given } : given;
-  if (typeof topologies !== 'object' || topologies === null)
+  if (typeof topologies !== 'object' || topologies === null || Array.isArray(topologies))
     throw new OptionsError(
       'discovery',
       `discovery: expected a strategy or topologies by name, got ${show(given)}`,
@@ -260,7 +285,11 @@ function resolveActors(given: NodeOptions['actors']): readonly AnyActor[] {
     throw new OptionsError('actors', `actors: expected an array of actors, got ${show(given)}`);
   const names = new Set<string>();
   for (const [index, actor] of given.entries()) {
-    if (typeof actor !== 'object' || actor === null || typeof actor.name !== 'string')
+    const isActor =
+      (typeof actor === 'object' || typeof actor === 'function') &&
+      typeof actor?.name === 'string' &&
+      typeof actor.behave === 'function';
+    if (!isActor)
       throw new OptionsError(`actors[${index}]`, `actors[${index}]: expected an actor(), got ${show(actor)}`);
     if (names.has(actor.name))
       throw new OptionsError(`actors[${index}]`, `actors[${index}]: two actors are named "${actor.name}"`);
@@ -269,26 +298,51 @@ function resolveActors(given: NodeOptions['actors']): readonly AnyActor[] {
   return given as readonly AnyActor[];
 }
 
+/** Below these a node could not work: a handshake message holds a name, a frame the longest control tuple. */
+const LEAST: Partial<Limits> = { handshakeBytes: 2048, frameBytes: 8192 };
+
 function resolveLimits(given: Partial<Limits> | undefined): Limits {
   const known = Object.keys(DEFAULT_LIMITS) as (keyof Limits)[];
   const options = object('limits', given ?? {}, known);
   const limits: { -readonly [K in keyof Limits]: number } = { ...DEFAULT_LIMITS };
   for (const name of known) {
     const value = options[name];
-    if (value !== undefined) limits[name] = integer(`limits.${name}`, value, 1, 2 ** 31 - 1);
+    if (value !== undefined) limits[name] = integer(`limits.${name}`, value, LEAST[name] ?? 1, 2 ** 31 - 1);
   }
+  if (limits.unsentBytes < limits.highWaterBytes)
+    throw new OptionsError(
+      'limits.unsentBytes',
+      `limits.unsentBytes: expected at least limits.highWaterBytes (${limits.highWaterBytes}), got ${limits.unsentBytes}`,
+    );
   return limits;
 }
 
 function object<T extends object>(option: string, value: T, known: readonly (keyof T & string)[]): T {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new OptionsError(option, `${option}: expected an object, got ${show(value)}`);
-  refuseUnknown(`${option}.`, value, known);
+  refuseUnknown(`${option}.`, plain(option, value), known);
   return value;
 }
 
+function plain<T extends object>(option: string, value: T): T {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new OptionsError(option, `${option}: expected an object, got ${show(value)}`);
+  return value;
+}
+
+function address(option: string, value: string): string {
+  if (typeof value !== 'string' || value.trim() === '')
+    throw new OptionsError(option, `${option}: expected an address, got ${show(value)}`);
+  return value;
+}
+
+function portOf(variable: string, text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535)
+    throw new OptionsError(variable, `${variable}: expected a port from 1 to 65535, got ${show(text)}`);
+  return port;
+}
+
 function refuseUnknown(prefix: string, value: object, known: readonly string[]): void {
-  if (typeof value !== 'object' || value === null)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new OptionsError('', `expected an object of options, got ${show(value)}`);
   for (const key of Object.keys(value))
     if (!known.includes(key))
@@ -322,5 +376,6 @@ function oneOf<const T extends string>(option: string, value: string, allowed: r
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'function') return 'a function';
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
