@@ -1,5 +1,10 @@
 /** The front door: every public name, one by one. */
 export { actor } from './actor/actor.ts';
+export type { ChildOptions, ChildSpec, Restart } from './actor/child.ts';
+export { child } from './actor/child.ts';
+export type { SupervisorOptions } from './actor/supervision.ts';
+export type { ChildInfo, SupervisorMethods } from './actor/supervisor.ts';
+export { supervisor } from './actor/supervisor.ts';
 export type { ActorSelf, Deferred, GlobalName } from './actor/types.ts';
 export type {
   DnsOptions,
@@ -39,8 +44,6 @@ export {
   NotSpawnableError,
   OptionsError,
 } from './errors.ts';
-export type { Mfa } from './kernel/spawner.ts';
-export { mfa } from './kernel/spawner.ts';
 export type { NodeSnapshot, NodesKind, PeerInfo } from './node.ts';
 export { Node, startNode } from './node.ts';
 export type { EpmdOptions, ListenOptions, NodeOptions } from './options.ts';
@@ -48,12 +51,17 @@ export { DEFAULT_OPTIONS } from './options.ts';
 export type { Destination } from './process/destination.ts';
 export { at, global } from './process/destination.ts';
 export type { GlobalNames } from './process/global-names.ts';
+export type { Mfa } from './process/mfa.ts';
+export { mfa } from './process/mfa.ts';
 export type {
   Actor,
   CallOptions,
   Client,
   MailboxOptions,
   ReceiveOptions,
+  SpawnFromSelfOptions,
+  SpawnOnFromSelfOptions,
+  SpawnOnOptions,
   SpawnOptions,
 } from './process/protocol.ts';
 export type { Self } from './process/self.ts';

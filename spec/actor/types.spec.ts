@@ -1,7 +1,10 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import { actor } from '../../src/actor/actor.ts';
 import type { ActorSelf } from '../../src/actor/actor-self.ts';
+import { child } from '../../src/actor/child.ts';
+import type { Node } from '../../src/index.ts';
 import { at, type Destination, type Global, global } from '../../src/process/destination.ts';
+import { mfa } from '../../src/process/mfa.ts';
 import type { Client, MethodName } from '../../src/process/protocol.ts';
 import type { Self } from '../../src/process/self.ts';
 import type { Pid } from '../../src/term/identifiers.ts';
@@ -28,7 +31,8 @@ const Silent = actor('silent', (self: ActorSelf) => {
 });
 const Late = actor('late', async () => ({ get: () => 1 }));
 
-declare module '../../src/process/global-names.ts' {
+// Through the front door, as users do; the compiler does not join augmentations by two paths.
+declare module '../../src/index.ts' {
   interface GlobalNames {
     tally: typeof Counter;
   }
@@ -39,6 +43,7 @@ interface Server {
   render(view: string, options?: { readonly wide: boolean }): Promise<string>;
 }
 
+const neverNode = (_run: (node: Node, pid: Pid<typeof Counter>) => void): void => {};
 const never = (_run: (self: Self, pid: Pid<typeof Counter>) => void): void => {};
 
 describe('types', () => {
@@ -120,6 +125,44 @@ describe('types', () => {
       expectTypeOf(self.call('local', 'anything', 1, 2)).toEqualTypeOf<Promise<unknown>>();
       // @ts-expect-error no such method
       void self.call(global('tally'), 'anything');
+    });
+  });
+
+  it('flow through a node as through a process', () => {
+    neverNode((node, pid) => {
+      expectTypeOf(node.call(pid, 'add', 1)).toEqualTypeOf<Promise<number>>();
+      expectTypeOf(node.call(global('tally'), 'get')).toEqualTypeOf<Promise<number>>();
+      // @ts-expect-error no such method
+      void node.call(pid, 'sub', 1);
+      // @ts-expect-error wrong argument
+      void node.call(global('tally'), 'add', '1');
+      // @ts-expect-error wrong argument
+      node.cast(pid, 'add', '1');
+      expectTypeOf(node.spawnOn('a@b', Counter, [1])).toEqualTypeOf<Promise<Pid<typeof Counter>>>();
+      // @ts-expect-error wrong argument
+      void node.spawnOn('a@b', Counter, ['1']);
+      // @ts-expect-error missing argument
+      void node.spawnOn('a@b', Counter);
+      // @ts-expect-error nobody is there to be linked
+      void node.spawnOn('a@b', Counter, [1], { link: true });
+    });
+    never((self) => {
+      expectTypeOf(self.spawnOn('a@b', Counter, [1], { link: true, monitor: true })).toEqualTypeOf<
+        Promise<Pid<typeof Counter>>
+      >();
+      expectTypeOf(self.spawnOn('a@b', mfa('m', 'f', [1]))).toEqualTypeOf<Promise<Pid<unknown>>>();
+      // @ts-expect-error wrong argument
+      void self.spawnOn('a@b', Counter, ['1']);
+    });
+  });
+
+  it('are asked of child specs', () => {
+    neverNode(() => {
+      child(Counter, [1]);
+      // @ts-expect-error wrong argument
+      child(Counter, ['1']);
+      // @ts-expect-error missing argument
+      child(Counter, []);
     });
   });
 

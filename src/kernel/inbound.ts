@@ -93,8 +93,8 @@ export class Inbound implements ControlSink {
     this.#spawner.requested(this.#connection, request, from, mfa, options, args);
   }
 
-  spawnReply(request: Ref, _to: Pid, _flags: number, result: Pid | Atom): void {
-    this.#spawner.replied(request, result);
+  spawnReply(request: Ref, _to: Pid, flags: number, result: Pid | Atom): void {
+    this.#spawner.replied(request, flags, result);
   }
 
   unknown(operation: number): void {

@@ -1,6 +1,10 @@
 import type { Connection } from '../connection/connection.ts';
 import { ConnectionError, ExitError, NotSpawnableError } from '../errors.ts';
+import { Mfa } from '../process/mfa.ts';
+import type { Process } from '../process/process.ts';
 import type { AnyActor } from '../process/protocol.ts';
+import { NOPROC, UNDEF } from '../process/reasons.ts';
+import type { RemoteSpawner, SpawnTies } from '../process/remote-spawner.ts';
 import type { ProcessSystem } from '../process/system.ts';
 import { Atom, atom } from '../term/atom.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
@@ -8,28 +12,12 @@ import { inspectTerm } from '../term/print.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import type { Connections } from './connections.ts';
 
-/** Module, function and arguments to run on another node: what `spawn/4` takes there. */
-export class Mfa {
-  readonly module: Atom;
-  readonly function: Atom;
-  readonly args: readonly unknown[];
-
-  constructor(module: Atom, fn: Atom, args: readonly unknown[]) {
-    this.module = module;
-    this.function = fn;
-    this.args = args;
-  }
-}
-
-/** Names a function of a BEAM node for `spawnOn`. */
-export function mfa(module: string, fn: string, args: readonly unknown[] = []): Mfa {
-  return new Mfa(atom(module), atom(fn), args);
-}
-
 const LINK = atom('link');
 const MONITOR = atom('monitor');
+const BADARG = atom('badarg');
 const BADOPT = atom('badopt');
-const UNDEF = atom('undef');
+const NOTSUP = atom('notsup');
+const ABANDONED = atom('abandoned');
 const SYSTEM_LIMIT = atom('system_limit');
 const START = atom('start');
 const START_LINK = atom('start_link');
@@ -47,8 +35,25 @@ function undefinedFunction(_self: unknown, mfa: Tuple, args: readonly unknown[])
   );
 }
 
+/** Flags of SPAWN_REPLY: what of the request's options was done. */
+const LINKED = 1;
+const MONITORED = 2;
+
+/** What a refusal means, for people. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  notsup: 'it does not understand requests to spawn',
+  badarg: 'the module, function or arguments are not what a process can be started with',
+  badopt: 'it does not know an option of the request',
+  undef: 'it must be a Beamish node that lists the actor in its `actors`',
+  system_limit: 'it has no room for more processes',
+  shutdown: 'it is stopping',
+};
+
 interface Pending {
   readonly node: string;
+  readonly ties: SpawnTies | undefined;
+  /** Nobody waits any more: what was tied is untied when the answer comes. */
+  abandoned: boolean;
   resolve(pid: Pid): void;
   reject(error: unknown): void;
 }
@@ -57,7 +62,7 @@ interface Pending {
  * SPAWN_REQUEST and SPAWN_REPLY, both ways. A listed actor is to others the module of its name with the functions
  * `start` and `start_link`. As on a BEAM, any other function can be asked for: the process it gets ends with `undef`.
  */
-export class Spawner {
+export class Spawner implements RemoteSpawner {
   readonly #processes: ProcessSystem;
   readonly #connections: Connections;
   readonly #actors: ReadonlyMap<string, AnyActor>;
@@ -76,12 +81,11 @@ export class Spawner {
     const reply = (flags: number, result: Pid | Atom) =>
       link.signal(() => link.encoder.spawnReply(link.writer, request, from, flags, result));
     const [module, fn] = what;
-    if (
-      !Array.isArray(options) ||
-      !Array.isArray(args) ||
-      !(module instanceof Atom) ||
-      !(fn instanceof Atom)
-    ) {
+    if (!(module instanceof Atom && fn instanceof Atom && Array.isArray(args))) {
+      reply(0, BADARG);
+      return;
+    }
+    if (!Array.isArray(options)) {
       reply(0, BADOPT);
       return;
     }
@@ -103,30 +107,32 @@ export class Spawner {
       reply(0, UNDEF);
       return;
     }
-    let pid: Pid;
+    let process: Process;
     try {
-      pid =
-        actor !== undefined ? processes.spawn(actor, args) : processes.spawn(undefinedFunction, [what, args]);
+      process =
+        actor !== undefined ? processes.start(actor, args) : processes.start(undefinedFunction, [what, args]);
     } catch (error) {
       // This node is stopping.
       if (!(error instanceof ExitError)) throw error;
       reply(0, error.reason instanceof Atom ? error.reason : SYSTEM_LIMIT);
       return;
     }
-    reply((linked ? 1 : 0) | (monitored ? 2 : 0), pid);
-    if (linked) processes.signalLink(from, pid);
-    if (monitored) processes.signalMonitor(from, pid, request);
+    if (linked) process.extra.parent = from;
+    // The reply leaves first: whatever the process does to its parent comes after it.
+    reply((linked ? LINKED : 0) | (monitored ? MONITORED : 0), process.pid);
+    if (linked) processes.signalLink(from, process.pid);
+    if (monitored) processes.signalMonitor(from, process.pid, request);
   }
 
   // ---- asked by us
 
-  /** Resolves to the new process's pid. Rejects with NotSpawnableError or ConnectionError. */
   async spawnOn(
     nodeName: string,
     what: AnyActor | Mfa,
     args: readonly unknown[],
-    signal?: AbortSignal,
+    options: { readonly signal?: AbortSignal | undefined; readonly ties?: SpawnTies | undefined } = {},
   ): Promise<Pid> {
+    const { signal, ties } = options;
     const isActor = !(what instanceof Mfa);
     const module = isActor ? atom(what.name) : what.module;
     const fn = isActor ? START : what.function;
@@ -134,62 +140,86 @@ export class Spawner {
     await this.#connections.connect(nodeName, signal);
     const link = this.#connections.up(nodeName);
     if (link === undefined) throw new ConnectionError(`${nodeName} went away`);
-    const from = this.#processes.outside.pid;
+    if (ties !== undefined && !ties.parent.alive) throw this.#processes.deadError(ties.parent);
+    const from = ties?.parent.pid ?? this.#processes.outside.pid;
     const request = this.#processes.makeRef();
+    const triple = tuple(module, fn, list.length);
+    const asked: unknown[] = isActor ? [BEAMISH_ACTOR] : [];
+    if (ties?.link === true) asked.push(LINK);
+    if (ties?.monitor === true) asked.push(MONITOR);
+    const refused = (reason: Atom): NotSpawnableError => {
+      const why = REFUSALS[reason.name];
+      const target = `${inspectTerm(module)}:${inspectTerm(fn)}/${list.length}`;
+      return new NotSpawnableError(
+        `${nodeName} refuses to spawn ${target} (${reason.name})${why === undefined ? '' : `: ${why}`}`,
+      );
+    };
     return await new Promise<Pid>((resolve, reject) => {
-      const onAbort = () => settle(() => reject(signal?.reason));
       const settle = (then: () => void) => {
-        this.#pending.delete(request.key);
         signal?.removeEventListener('abort', onAbort);
         then();
       };
-      this.#pending.set(request.key, {
+      const pending: Pending = {
         node: nodeName,
+        ties,
+        abandoned: false,
         resolve: (pid) => settle(() => resolve(pid)),
-        reject: (error) =>
-          settle(() =>
-            reject(
-              error instanceof Atom
-                ? new NotSpawnableError(
-                    `${nodeName} refuses to spawn ${inspectTerm(module)}:${inspectTerm(fn)}/${list.length}: ${error.name}` +
-                      (isActor
-                        ? `; it must be a Beamish node that lists "${what.name}" in its \`actors\``
-                        : ''),
-                  )
-                : error,
-            ),
-          ),
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
+        reject: (error) => settle(() => reject(error instanceof Atom ? refused(error) : error)),
+      };
+      const onAbort = () => {
+        pending.abandoned = true;
+        reject(signal?.reason);
+      };
       let sent = false;
       try {
-        const triple = tuple(module, fn, list.length);
-        const options = isActor ? [BEAMISH_ACTOR] : [];
         link.signal(() => {
-          sent = link.encoder.spawnRequest(link.writer, request, from, from, triple, options, list);
+          sent = link.encoder.spawnRequest(link.writer, request, from, from, triple, asked, list);
         });
       } catch (error) {
-        this.#pending.get(request.key)?.reject(error);
+        reject(error);
         return;
       }
-      if (!sent)
-        this.#pending
-          .get(request.key)
-          ?.reject(new NotSpawnableError(`${nodeName} does not understand requests to spawn`));
+      if (!sent) {
+        reject(refused(NOTSUP));
+        return;
+      }
+      this.#pending.set(request.key, pending);
+      signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
 
-  replied(request: Ref, result: Pid | Atom): void {
+  /** Ties are made before anything else of that link is read: an exit of the new process may be next. */
+  replied(request: Ref, flags: number, result: Pid | Atom): void {
     const pending = this.#pending.get(request.key);
     if (pending === undefined) return;
-    if (result instanceof Pid) pending.resolve(result);
-    else pending.reject(result);
+    this.#pending.delete(request.key);
+    if (!(result instanceof Pid)) {
+      pending.reject(result);
+      return;
+    }
+    if (pending.ties !== undefined) this.#tie(pending.ties.parent, pending.abandoned, request, flags, result);
+    pending.resolve(result);
+  }
+
+  #tie(parent: Process, abandoned: boolean, request: Ref, flags: number, child: Pid): void {
+    const { signals, sink } = this.#processes;
+    if (parent.alive && !abandoned) {
+      if ((flags & LINKED) !== 0) signals.linked(parent, child);
+      if ((flags & MONITORED) !== 0) signals.monitored(parent, child, request);
+      return;
+    }
+    // As in OTP: the child of a parent that is gone, or has lost interest, hears of it through its link.
+    const reason = parent.alive ? ABANDONED : (parent.exit?.reason ?? NOPROC);
+    if ((flags & LINKED) !== 0) sink.exit(parent.pid, child, reason);
+    if ((flags & MONITORED) !== 0) sink.demonitor(parent.pid, child, request);
   }
 
   /** Requests to a node whose link is gone will not be answered. */
   nodeDown(nodeName: string): void {
-    for (const pending of [...this.#pending.values()])
-      if (pending.node === nodeName)
-        pending.reject(new ConnectionError(`the connection to ${nodeName} was lost before it answered`));
+    for (const [key, pending] of [...this.#pending]) {
+      if (pending.node !== nodeName) continue;
+      this.#pending.delete(key);
+      pending.reject(new ConnectionError(`the connection to ${nodeName} was lost before it answered`));
+    }
   }
 }

@@ -108,6 +108,19 @@ export interface SpawnFromSelfOptions extends SpawnOptions {
   readonly monitor?: boolean;
 }
 
+export interface SpawnOnOptions {
+  /** Gives up when aborted: the promise rejects with the signal's reason, the process may be started all the same. */
+  readonly signal?: AbortSignal;
+}
+
+/** Ties are made by the node that spawns, together with the process: it cannot end in between. */
+export interface SpawnOnFromSelfOptions extends SpawnOnOptions {
+  /** Links the new process to the caller, before anything runs. */
+  readonly link?: boolean;
+  /** Monitors it, before anything runs. */
+  readonly monitor?: boolean;
+}
+
 /** A function that is run as a process. */
 export type Body<Args extends readonly unknown[]> = (self: Self, ...args: Args) => unknown;
 

@@ -1,8 +1,9 @@
-import { ExitError } from '../errors.ts';
+import { ExitError, NotSpawnableError } from '../errors.ts';
 import { atom } from '../term/atom.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
 import { makeClient } from './client.ts';
 import { type AnyDestination, type AnyPid, At, type Destination, Global } from './destination.ts';
+import { Mfa } from './mfa.ts';
 import { DEAD, type Extras, type Process } from './process.ts';
 import type {
   AnyActor,
@@ -15,6 +16,7 @@ import type {
   MethodResult,
   ReceiveOptions,
   SpawnFromSelfOptions,
+  SpawnOnFromSelfOptions,
   SpawnRest,
 } from './protocol.ts';
 import { describePid, describeReason, NOPROC, toReason } from './reasons.ts';
@@ -147,6 +149,31 @@ export class Self {
     }
     if (spawnOptions?.monitor === true) system.signals.monitor(process, pid);
     return pid;
+  }
+
+  /**
+   * Runs an actor on a node that lists it in its `actors`, or a function (`mfa(...)`) on a BEAM node.
+   * @throws NotSpawnableError when that node refuses; ConnectionError when it cannot be reached or is lost meanwhile
+   */
+  spawnOn<A extends AnyActor>(
+    node: string,
+    actor: A,
+    ...rest: SpawnRest<ArgsOf<A>, SpawnOnFromSelfOptions>
+  ): Promise<Pid<A>>;
+  spawnOn(node: string, what: Mfa, args?: readonly [], options?: SpawnOnFromSelfOptions): Promise<Pid>;
+  async spawnOn(
+    node: string,
+    what: AnyActor | Mfa,
+    args: readonly unknown[] = [],
+    options: SpawnOnFromSelfOptions = {},
+  ): Promise<AnyPid> {
+    const parent = this.#live();
+    const { system } = parent;
+    const { signal, link = false, monitor = false } = options;
+    if (node === system.node && !(what instanceof Mfa)) return this.spawn(what, args, { link, monitor });
+    if (system.remoteSpawner === undefined)
+      throw new NotSpawnableError(`${system.node} has no way to other nodes`);
+    return system.remoteSpawner.spawnOn(node, what, args, { signal, ties: { parent, link, monitor } });
   }
 
   /** Ties the two: when one ends, the other gets an exit signal. A process that is gone answers `noproc`. */

@@ -51,6 +51,11 @@ export class Signals {
     system.sink.link(process.pid, to);
   }
 
+  /** A process elsewhere was started linked to ours. */
+  linked(process: Process, to: Pid): void {
+    if (this.#remoteLinkOf(process, to) === undefined) this.#addRemoteLink(process, to);
+  }
+
   /** `process` calls unlink/1. */
   unlink(process: Process, to: Pid): void {
     const system = this.#system;
@@ -166,6 +171,14 @@ export class Signals {
     target.watchers ??= new Set();
     target.watchers.add(monitor);
     return ref;
+  }
+
+  /** A process elsewhere was started monitored by ours, under this reference. */
+  monitored(process: Process, to: Pid, ref: Ref): void {
+    const number = this.#system.refs.numberOf(ref)!;
+    const monitor = new Monitor(ref, process, to, to);
+    this.#keep(process, number, monitor);
+    this.ties(to.node).monitors.set(number, monitor);
   }
 
   /** `process` calls demonitor/1. False when there was no such monitor, or its `DOWN` has come. */

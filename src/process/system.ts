@@ -26,6 +26,7 @@ import {
   toReason,
 } from './reasons.ts';
 import { RefSource } from './refs.ts';
+import type { RemoteSpawner } from './remote-spawner.ts';
 import { Scheduler } from './scheduler.ts';
 import type { SignalSink } from './signal-sink.ts';
 import { callError, Signals } from './signals.ts';
@@ -89,6 +90,8 @@ export class ProcessSystem {
   readonly outside: CallOwner;
   /** Supplied by the registry; without it no global name is known. */
   globals: GlobalResolver | undefined = undefined;
+  /** Supplied by the kernel; without it nothing is spawned elsewhere. @internal */
+  remoteSpawner: RemoteSpawner | undefined = undefined;
 
   readonly #encodeLocal: ((value: unknown) => unknown) | undefined;
   readonly #processes = new Map<number, Process>();
