@@ -82,8 +82,8 @@ export class Cluster {
     child.on('message', (event) => this.emit(event as MemberEvent));
     for (const stream of [child.stdout, child.stderr]) {
       if (stream === null) continue;
-      createInterface({ input: stream }).on('line', (text) =>
-        this.emit({ type: 'stderr', node: name, text }),
+      createInterface({ input: stream }).on('line', (line) =>
+        this.emit({ type: 'stderr', node: name, text: line.replace(LOG_STAMP, '$1 ') }),
       );
     }
     this.#order(name, { type: 'begin', name, cookie: this.cookie, ...this.ports });

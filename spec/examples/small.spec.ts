@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { describeBeam } from '../support/beam.ts';
+import { freePort } from '../support/ports.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** What an example prints; it must end by itself, with exit code 0. */
+async function output(example: string): Promise<string> {
+  const env = { ...process.env, ERL_EPMD_PORT: String(await freePort()) };
+  const args = ['--import', 'tsx', `examples/${example}`];
+  return (await promisify(execFile)(process.execPath, args, { cwd: ROOT, env, timeout: 30_000 })).stdout;
+}
+
+it('counter.ts prints what its first comment says', async () => {
+  expect(await output('counter.ts')).toBe(
+    [
+      'shop@127.0.0.1 asks depot@127.0.0.1',
+      'add 2 makes 12',
+      'the counter stands at 12',
+      'nobody is called "till" there: noproc',
+      '',
+    ].join('\n'),
+  );
+});
+
+describeBeam('from-erlang.ts', () => {
+  it('prints what its first comment says', async () => {
+    expect(await output('from-erlang.ts')).toBe(
+      [
+        'renderer@127.0.0.1 is up; Erlang, your turn',
+        'erl says: pong',
+        'erl says: <<"<h1>Hello, Joe &amp; Robert</h1>">>',
+        'erl says: {error,undef}',
+        '',
+      ].join('\n'),
+    );
+  });
+});
