@@ -78,6 +78,16 @@ export class ByteWriter {
     return copy;
   }
 
+  /** Takes the bytes from `start` on out without copying them; the writer keeps those before, in a fresh buffer. */
+  cut(start: number): Buffer {
+    const taken = this.buffer.subarray(start, this.position);
+    const kept = Buffer.allocUnsafeSlow(Math.max(1024, start + 128 * 1024));
+    this.buffer.copy(kept, 0, 0, start);
+    this.buffer = kept;
+    this.position = start;
+    return taken;
+  }
+
   /** Takes the written bytes out without a copy; the writer starts anew. */
   take(): Buffer {
     const taken = this.buffer.subarray(0, this.position);

@@ -2,9 +2,11 @@ import type { ByteWriter } from '../codec/writer.ts';
 import { EncodeError } from '../errors.ts';
 import type { PayloadCodec } from '../payload/payload.ts';
 import { type Atom, atom } from '../term/atom.ts';
-import { encodeInto } from '../term/etf/encode.ts';
+import { encodeInto, writePid } from '../term/etf/encode.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
 import type { Tuple } from '../term/tuple.ts';
+import type { AtomWriter } from './atom-writer.ts';
+import { type BulkQueue, FRAGMENT_DATA_BYTES, FRAGMENT_HEAD_BYTES, fragmentHead } from './bulk.ts';
 import * as op from './operations.ts';
 
 /** Which of the optional operations both ends of a link understand; named as the distribution flags. */
@@ -20,8 +22,14 @@ export interface LinkFeatures {
 
 export interface DistEncoderOptions {
   readonly features: LinkFeatures;
-  /** Longest frame sent, in bytes. */
+  /** Longest frame and longest message sent, in bytes. */
   readonly frameBytes: number;
+  /** Frames carry a distribution header: DIST_HDR_ATOM_CACHE or FRAGMENTS is in force. @default false */
+  readonly headers?: boolean;
+  /** DIST_HDR_ATOM_CACHE is in force. Without it headers are empty, as a real node's are. */
+  readonly atoms?: AtomWriter | undefined;
+  /** FRAGMENTS is in force: where big messages wait. Without it they go as one frame. */
+  readonly bulk?: BulkQueue | undefined;
 }
 
 /** Where SEND and REG_SEND once had the cookie: the empty atom. */
@@ -31,12 +39,27 @@ const COOKIE = atom('');
 const SMALL_TUPLE_EXT = 104;
 const SMALL_INTEGER_EXT = 97;
 
-/** Bytes from the start of a frame to its second field: length 4, 112, 131, 104, arity, 97, operation. */
-const HEAD_BYTES = 10;
+/** Bytes before the control tuple: 112, 131 in a pass-through frame; 131, 68, 0 where the header is empty. */
+const PASS_THROUGH_BYTES = 2;
+const EMPTY_HEADER_BYTES = 3;
+/** 131, 68: what stands before N, flags and references. */
+const HEADER_START_BYTES = 2;
+const DIST_HEADER = 68;
 
 /**
- * Writes control messages of one link as whole pass-through frames: u32 length, 112, 131, control tuple, and where
- * there is one 131, payload. The form of each is chosen by the features in force.
+ * Data that still goes as one frame: a payload of 64 KiB and its control tuple. A real node cuts everything above
+ * 65,536 bytes; a second fragment of some bytes would only cost.
+ */
+const WHOLE_BYTES = FRAGMENT_DATA_BYTES + 1024;
+
+/**
+ * Writes control messages of one link as frames: u32 length, then 112, 131, control tuple, and where there is one
+ * 131, payload; or, with headers, 131, 68, header, control tuple, payload. The form of each operation is chosen by
+ * the features in force.
+ *
+ * A header stands before the terms that decide its length, so room is left for the one that the same operation had
+ * last time; where that proves wrong the frame is moved. Big messages leave their first fragment here, which
+ * carries the header, and the others in the bulk queue, where whatever the sender says next follows them.
  *
  * Each method appends one frame and answers true; false means that the peer has no such operation, and nothing was
  * written. After an `EncodeError` (no term, or a frame past the limit) the writer is where it was.
@@ -49,10 +72,30 @@ export class DistEncoder {
    * reasons and control tuples stay ETF.
    */
   packed: Pick<PayloadCodec, 'write'> | undefined = undefined;
+  readonly #headers: boolean;
+  readonly #atoms: AtomWriter | undefined;
+  readonly #bulk: BulkQueue | undefined;
+  /** Bytes before the control tuple, by operation: those of the last frame of this kind. */
+  readonly #gaps = new Uint16Array(256);
+
+  // The frame that is being written:
+  /** Whose frame it is; undefined for one that has no place in a sender's order. */
+  #from: Pid | Atom | undefined;
+  #operation = 0;
+  /** Bytes left for what stands before the control tuple. */
+  #gap = PASS_THROUGH_BYTES;
+  /** Where atoms go: the cache, or undefined where they stand in the terms. */
+  #indexes: AtomWriter | undefined;
+  /** It must wait behind a bigger message of its sender. */
+  #held = false;
 
   constructor(options: DistEncoderOptions) {
     this.#features = options.features;
     this.#frameBytes = options.frameBytes;
+    this.#headers = options.headers ?? false;
+    this.#atoms = options.headers ? options.atoms : undefined;
+    this.#bulk = options.headers ? options.bulk : undefined;
+    this.#gaps.fill(EMPTY_HEADER_BYTES);
   }
 
   /** An empty frame: proof of life. */
@@ -62,36 +105,41 @@ export class DistEncoder {
 
   /** {2, '', To}, message */
   send(w: ByteWriter, to: Pid, message: unknown): boolean {
-    const start = open(w, 3, op.SEND);
-    field(w, start, COOKIE);
-    pidField(w, start, to);
+    // The sender is not known here: the order of all that goes to one process is kept instead.
+    return this.#send(w, to, to, message);
+  }
+
+  #send(w: ByteWriter, from: Pid, to: Pid, message: unknown): boolean {
+    const start = this.#open(w, 3, op.SEND, from);
+    this.#field(w, start, COOKIE);
+    this.#pid(w, to);
     return this.#message(w, start, message);
   }
 
   /** {22, From, To}, message. SEND where the peer does not know it. */
   sendSender(w: ByteWriter, from: Pid, to: Pid, message: unknown): boolean {
-    if (!this.#features.SEND_SENDER) return this.send(w, to, message);
-    const start = open(w, 3, op.SEND_SENDER);
-    pidField(w, start, from);
-    pidField(w, start, to);
+    if (!this.#features.SEND_SENDER) return this.#send(w, from, to, message);
+    const start = this.#open(w, 3, op.SEND_SENDER, from);
+    this.#pid(w, from);
+    this.#pid(w, to);
     return this.#message(w, start, message);
   }
 
   /** {6, From, '', Name}, message */
   regSend(w: ByteWriter, from: Pid, toName: Atom, message: unknown): boolean {
-    const start = open(w, 4, op.REG_SEND);
-    pidField(w, start, from);
-    field(w, start, COOKIE);
-    field(w, start, toName);
+    const start = this.#open(w, 4, op.REG_SEND, from);
+    this.#pid(w, from);
+    this.#field(w, start, COOKIE);
+    this.#field(w, start, toName);
     return this.#message(w, start, message);
   }
 
   /** {33, From, Alias}, message */
   aliasSend(w: ByteWriter, from: Pid, alias: Ref, message: unknown): boolean {
     if (!this.#features.ALIAS) return false;
-    const start = open(w, 3, op.ALIAS_SEND);
-    pidField(w, start, from);
-    field(w, start, alias);
+    const start = this.#open(w, 3, op.ALIAS_SEND, from);
+    this.#pid(w, from);
+    this.#field(w, start, alias);
     return this.#message(w, start, message);
   }
 
@@ -136,12 +184,14 @@ export class DistEncoder {
   monitorExit(w: ByteWriter, from: Pid | Atom, to: Pid, ref: Ref, reason: unknown): boolean {
     if (!this.#monitors(from)) return false;
     const apart = this.#features.EXIT_PAYLOAD;
-    const start = apart ? open(w, 4, op.PAYLOAD_MONITOR_P_EXIT) : open(w, 5, op.MONITOR_P_EXIT);
-    field(w, start, from);
-    pidField(w, start, to);
-    field(w, start, ref);
+    const start = apart
+      ? this.#open(w, 4, op.PAYLOAD_MONITOR_P_EXIT, from)
+      : this.#open(w, 5, op.MONITOR_P_EXIT, from);
+    this.#field(w, start, from);
+    this.#pid(w, to);
+    this.#field(w, start, ref);
     if (apart) return this.#payload(w, start, reason);
-    field(w, start, reason);
+    this.#field(w, start, reason);
     return this.#close(w, start);
   }
 
@@ -161,38 +211,38 @@ export class DistEncoder {
     args: unknown,
   ): boolean {
     if (!this.#features.SPAWN) return false;
-    const start = open(w, 6, op.SPAWN_REQUEST);
-    field(w, start, request);
-    pidField(w, start, from);
-    pidField(w, start, groupLeader);
-    field(w, start, mfa);
-    field(w, start, options);
+    const start = this.#open(w, 6, op.SPAWN_REQUEST, from);
+    this.#field(w, start, request);
+    this.#pid(w, from);
+    this.#pid(w, groupLeader);
+    this.#field(w, start, mfa);
+    this.#field(w, start, options);
     return this.#payload(w, start, args);
   }
 
   /** {31, ReqId, To, Flags, PidOrError} */
   spawnReply(w: ByteWriter, request: Ref, to: Pid, flags: number, result: Pid | Atom): boolean {
     if (!this.#features.SPAWN) return false;
-    const start = open(w, 5, op.SPAWN_REPLY);
-    field(w, start, request);
-    pidField(w, start, to);
-    field(w, start, flags);
-    field(w, start, result);
+    const start = this.#open(w, 5, op.SPAWN_REPLY, undefined);
+    this.#field(w, start, request);
+    this.#pid(w, to);
+    this.#field(w, start, flags);
+    this.#field(w, start, result);
     return this.#close(w, start);
   }
 
   #pair(w: ByteWriter, operation: number, from: Pid, to: Pid): boolean {
-    const start = open(w, 3, operation);
-    pidField(w, start, from);
-    pidField(w, start, to);
+    const start = this.#open(w, 3, operation, from);
+    this.#pid(w, from);
+    this.#pid(w, to);
     return this.#close(w, start);
   }
 
   #unlink(w: ByteWriter, operation: number, id: bigint, from: Pid, to: Pid): boolean {
-    const start = open(w, 4, operation);
-    field(w, start, id);
-    pidField(w, start, from);
-    pidField(w, start, to);
+    const start = this.#open(w, 4, operation, from);
+    this.#field(w, start, id);
+    this.#pid(w, from);
+    this.#pid(w, to);
     return this.#close(w, start);
   }
 
@@ -205,20 +255,20 @@ export class DistEncoder {
     reason: unknown,
   ): boolean {
     const apart = this.#features.EXIT_PAYLOAD;
-    const start = apart ? open(w, 3, payloadOperation) : open(w, 4, operation);
-    pidField(w, start, from);
-    pidField(w, start, to);
+    const start = apart ? this.#open(w, 3, payloadOperation, from) : this.#open(w, 4, operation, from);
+    this.#pid(w, from);
+    this.#pid(w, to);
     if (apart) return this.#payload(w, start, reason);
-    field(w, start, reason);
+    this.#field(w, start, reason);
     return this.#close(w, start);
   }
 
   #monitor(w: ByteWriter, operation: number, from: Pid, target: Pid | Atom, ref: Ref): boolean {
     if (!this.#monitors(target)) return false;
-    const start = open(w, 4, operation);
-    pidField(w, start, from);
-    field(w, start, target);
-    field(w, start, ref);
+    const start = this.#open(w, 4, operation, from);
+    this.#pid(w, from);
+    this.#field(w, start, target);
+    this.#field(w, start, ref);
     return this.#close(w, start);
   }
 
@@ -228,63 +278,145 @@ export class DistEncoder {
 
   #message(w: ByteWriter, start: number, message: unknown): boolean {
     if (this.packed === undefined) return this.#payload(w, start, message);
+    const payloadAt = w.position;
     try {
       this.packed.write(w, message);
     } catch (error) {
-      w.position = start;
+      this.#undo(w, start);
       throw error;
     }
-    return this.#close(w, start);
+    return this.#close(w, start, payloadAt);
   }
 
   #payload(w: ByteWriter, start: number, term: unknown): boolean {
-    w.u8(op.VERSION_MAGIC);
-    field(w, start, term);
-    return this.#close(w, start);
+    if (!this.#headers) w.u8(op.VERSION_MAGIC);
+    const payloadAt = w.position;
+    this.#field(w, start, term);
+    return this.#close(w, start, payloadAt);
   }
 
-  /** Fills in the length. */
-  #close(w: ByteWriter, start: number): boolean {
-    const bytes = w.position - start - 4;
-    if (bytes > this.#frameBytes) {
-      w.position = start;
-      throw new EncodeError(
-        `the message takes ${bytes} bytes, a frame at most ${this.#frameBytes} (limits.frameBytes)`,
-      );
+  /** Starts a frame: room for what comes before it, and the control tuple up to its operation. */
+  #open(w: ByteWriter, arity: number, operation: number, from: Pid | Atom | undefined): number {
+    const start = w.position;
+    if (this.#headers) this.#begin(operation, from);
+    const at = start + 4 + this.#gap;
+    if (at + 4 > w.buffer.length) w.reserve(at + 4 - start);
+    const { buffer } = w;
+    buffer[at] = SMALL_TUPLE_EXT;
+    buffer[at + 1] = arity;
+    buffer[at + 2] = SMALL_INTEGER_EXT;
+    buffer[at + 3] = operation;
+    w.position = at + 4;
+    return start;
+  }
+
+  #begin(operation: number, from: Pid | Atom | undefined): void {
+    const bulk = this.#bulk;
+    this.#from = from;
+    this.#operation = operation;
+    this.#held = bulk !== undefined && !bulk.isEmpty && from !== undefined && bulk.holds(from);
+    if (this.#atoms === undefined || this.#held) {
+      this.#indexes = undefined;
+      this.#gap = EMPTY_HEADER_BYTES;
+      return;
     }
-    w.setU32(start, bytes);
+    this.#indexes = this.#atoms;
+    this.#atoms.begin();
+    this.#gap = this.#gaps[operation]!;
+  }
+
+  /** Writes what comes before the control tuple, and the length. */
+  #close(w: ByteWriter, start: number, payloadAt = -1): boolean {
+    if (this.#headers) return this.#closeHeaded(w, start, payloadAt);
+    this.#check(w, start, w.position - start - 4);
+    w.buffer[start + 4] = op.PASS_THROUGH;
+    w.buffer[start + 5] = op.VERSION_MAGIC;
+    w.setU32(start, w.position - start - 4);
     return true;
   }
-}
 
-/** Starts a frame: room for the length, then the control tuple up to its operation. Answers where the frame starts. */
-function open(w: ByteWriter, arity: number, operation: number): number {
-  w.reserve(HEAD_BYTES);
-  const start = w.position;
-  const { buffer } = w;
-  buffer[start + 4] = op.PASS_THROUGH;
-  buffer[start + 5] = op.VERSION_MAGIC;
-  buffer[start + 6] = SMALL_TUPLE_EXT;
-  buffer[start + 7] = arity;
-  buffer[start + 8] = SMALL_INTEGER_EXT;
-  buffer[start + 9] = operation;
-  w.position = start + HEAD_BYTES;
-  return start;
-}
+  #closeHeaded(w: ByteWriter, start: number, payloadAt: number): boolean {
+    const bodyAt = start + 4 + this.#gap;
+    const bytes = w.position - bodyAt;
+    if (bytes > WHOLE_BYTES) {
+      // The control tuple must be in the first fragment; and a registered name has no lane of its own.
+      const fits = payloadAt >= 0 && payloadAt - bodyAt <= FRAGMENT_DATA_BYTES;
+      if (fits && this.#bulk !== undefined && this.#from instanceof Pid)
+        return this.#closeBig(this.#bulk, this.#from, w, start, bodyAt);
+    }
+    const indexes = this.#indexes;
+    const gap = indexes === undefined ? EMPTY_HEADER_BYTES : HEADER_START_BYTES + indexes.headerBytes;
+    this.#check(w, start, gap + bytes);
+    if (gap !== this.#gap) {
+      if (gap > this.#gap) w.reserve(gap - this.#gap);
+      w.buffer.copyWithin(start + 4 + gap, bodyAt, bodyAt + bytes);
+      w.position = start + 4 + gap + bytes;
+    }
+    const { buffer } = w;
+    buffer[start + 4] = op.VERSION_MAGIC;
+    buffer[start + 5] = DIST_HEADER;
+    if (indexes === undefined) buffer[start + 6] = 0;
+    else {
+      indexes.write(buffer, start + 6);
+      this.#gaps[this.#operation] = HEADER_START_BYTES + indexes.knownBytes;
+    }
+    w.setU32(start, gap + bytes);
+    if (this.#held) {
+      this.#bulk!.frame(this.#from!, Buffer.from(buffer.subarray(start, w.position)));
+      w.position = start;
+    }
+    return true;
+  }
 
-/** A pid; once encoded its bytes are copied. */
-function pidField(w: ByteWriter, start: number, pid: Pid): void {
-  const { wire } = pid;
-  if (wire === undefined) field(w, start, pid);
-  else w.bytes(wire);
-}
-
-/** One term. If it cannot be encoded the whole frame is taken back. */
-function field(w: ByteWriter, start: number, term: unknown): void {
-  try {
-    encodeInto(w, term);
-  } catch (error) {
+  /** A message for fragments. The first leaves now, since frames after it may rely on its header. */
+  #closeBig(bulk: BulkQueue, from: Pid, w: ByteWriter, start: number, bodyAt: number): boolean {
+    this.#check(w, start, w.position - bodyAt);
+    const data = w.cut(bodyAt);
     w.position = start;
-    throw error;
+    const fragments = Math.ceil(data.length / FRAGMENT_DATA_BYTES);
+    if (this.#held) {
+      bulk.message(from, data, 0, fragments);
+      return true;
+    }
+    const indexes = this.#indexes;
+    const header = FRAGMENT_HEAD_BYTES + (indexes === undefined ? 1 : indexes.headerBytes);
+    w.reserve(4 + header + FRAGMENT_DATA_BYTES);
+    w.setU32(start, header + FRAGMENT_DATA_BYTES);
+    fragmentHead(w.buffer, start + 4, true, bulk.sequenceOf(from), fragments);
+    if (indexes === undefined) w.buffer[start + 4 + FRAGMENT_HEAD_BYTES] = 0;
+    else indexes.write(w.buffer, start + 4 + FRAGMENT_HEAD_BYTES);
+    w.position = start + 4 + header;
+    w.bytes(data.subarray(0, FRAGMENT_DATA_BYTES));
+    bulk.message(from, data, FRAGMENT_DATA_BYTES, fragments - 1);
+    return true;
+  }
+
+  #check(w: ByteWriter, start: number, bytes: number): void {
+    if (bytes <= this.#frameBytes) return;
+    this.#undo(w, start);
+    throw new EncodeError(
+      `the message takes ${bytes} bytes, a frame at most ${this.#frameBytes} (limits.frameBytes)`,
+    );
+  }
+
+  #undo(w: ByteWriter, start: number): void {
+    w.position = start;
+    this.#indexes?.undo();
+  }
+
+  #pid(w: ByteWriter, pid: Pid): void {
+    const { wire } = pid;
+    if (wire === undefined || this.#indexes !== undefined) writePid(w, pid, this.#indexes);
+    else w.bytes(wire);
+  }
+
+  /** One term. If it cannot be encoded the whole frame is taken back. */
+  #field(w: ByteWriter, start: number, term: unknown): void {
+    try {
+      encodeInto(w, term, this.#indexes);
+    } catch (error) {
+      this.#undo(w, start);
+      throw error;
+    }
   }
 }

@@ -1,0 +1,108 @@
+import { type Atom, atom } from '../term/atom.ts';
+import type { AtomIndexes } from '../term/etf/encode.ts';
+
+/** Entries of the cache of one direction, and references of one header. Fixed by the specification. */
+const SLOTS = 2048;
+const MAX_REFS = 255;
+/** Longest text of an entry: longer atoms would need the header's wide lengths, and stand in the term instead. */
+const MAX_TEXT_BYTES = 255;
+const NEW = 0x8000;
+
+/**
+ * The atom cache of one link's outgoing frames. While a frame is encoded it collects the atoms that its terms ask
+ * for; then the header is written in front of them (layout: `AtomReader`).
+ *
+ * Each atom has one slot, known from its name; the latest of those that share it has it. Frames must leave in the
+ * order in which they were encoded, since each may rely on what those before it have put in the cache.
+ */
+export class AtomWriter implements AtomIndexes {
+  readonly #local: Atom;
+  readonly #peer: Atom;
+  readonly #slots: (Atom | undefined)[] = new Array(SLOTS).fill(undefined);
+  /** The frame that last used a slot, and the slot's place among its references. */
+  readonly #usedBy = new Float64Array(SLOTS);
+  readonly #places = new Uint8Array(SLOTS);
+  readonly #refs = new Uint16Array(MAX_REFS);
+  #frame = 0;
+  #count = 0;
+  #newBytes = 0;
+
+  constructor(localNode: string, peerNode: string) {
+    this.#local = atom(localNode);
+    this.#peer = atom(peerNode);
+  }
+
+  /** Begins a frame. */
+  begin(): void {
+    this.#frame++;
+    this.#count = 0;
+    this.#newBytes = 0;
+  }
+
+  /** The atom's place in this frame's header; -1 when it must stand in the term. */
+  indexOf(value: Atom): number {
+    const { slot } = value;
+    if (this.#usedBy[slot] === this.#frame) return this.#slots[slot] === value ? this.#places[slot]! : -1;
+    const place = this.#count;
+    if (place === MAX_REFS) return -1;
+    if (this.#slots[slot] === value) this.#refs[place] = slot;
+    else {
+      const bytes = Buffer.byteLength(value.name);
+      if (bytes > MAX_TEXT_BYTES) return -1;
+      this.#slots[slot] = value;
+      this.#refs[place] = slot | NEW;
+      this.#newBytes += 1 + bytes;
+    }
+    this.#usedBy[slot] = this.#frame;
+    this.#places[slot] = place;
+    this.#count = place + 1;
+    return place;
+  }
+
+  /** The two nodes of the link; other nodes' names stand in the term. */
+  indexOfNode(node: string): number {
+    if (node === this.#local.name) return this.indexOf(this.#local);
+    return node === this.#peer.name ? this.indexOf(this.#peer) : -1;
+  }
+
+  /** Bytes of N, flags and references, as far as they go. */
+  get headerBytes(): number {
+    return this.knownBytes + this.#newBytes;
+  }
+
+  /** The same for the next frame of this kind, which finds all its atoms in the cache. */
+  get knownBytes(): number {
+    const count = this.#count;
+    return count === 0 ? 1 : 2 + (count >> 1) + count;
+  }
+
+  /** Writes N, flags and references. @returns the position behind them */
+  write(buffer: Buffer, at: number): number {
+    const count = this.#count;
+    buffer[at] = count;
+    if (count === 0) return at + 1;
+    const flags = at + 1;
+    let p = flags + (count >> 1) + 1;
+    for (let i = flags; i < p; i++) buffer[i] = 0;
+    for (let i = 0; i < count; i++) {
+      const ref = this.#refs[i]!;
+      const nibble = ((ref >> 8) & 7) | ((ref & NEW) === 0 ? 0 : 8);
+      buffer[flags + (i >> 1)]! |= (i & 1) === 0 ? nibble : nibble << 4;
+      buffer[p++] = ref;
+      if ((ref & NEW) === 0) continue;
+      const bytes = buffer.utf8Write(this.#slots[ref & (SLOTS - 1)]!.name, p + 1);
+      buffer[p] = bytes;
+      p += 1 + bytes;
+    }
+    return p;
+  }
+
+  /** The frame is not sent: forgets what it would have told. */
+  undo(): void {
+    for (let i = 0; i < this.#count; i++) {
+      const ref = this.#refs[i]!;
+      if ((ref & NEW) !== 0) this.#slots[ref & (SLOTS - 1)] = undefined;
+    }
+    this.begin();
+  }
+}

@@ -1,0 +1,145 @@
+import type { Atom } from '../term/atom.ts';
+import { Pid } from '../term/identifiers.ts';
+
+/** Data of each fragment but the last, as real nodes cut. */
+export const FRAGMENT_DATA_BYTES = 65_536;
+/** 131, 69 or 70, sequence u64, fragment u64. */
+export const FRAGMENT_HEAD_BYTES = 18;
+
+const VERSION_MAGIC = 131;
+const FIRST_FRAGMENT = 69;
+const NEXT_FRAGMENT = 70;
+
+/** What waits: a whole frame, or the fragments of a message that have not left. */
+interface Item {
+  /** Position in the order of all that was queued. */
+  readonly number: number;
+  readonly data: Buffer;
+  /** Where the next fragment starts in `data`. */
+  at: number;
+  /** Its number: the last is 1. 0: `data` is a whole frame. */
+  fragment: number;
+}
+
+/** What one sender has still to send, in order. */
+interface Lane {
+  readonly sequence: number;
+  readonly items: Item[];
+}
+
+/**
+ * Big messages on their way out, and whatever their senders say after them.
+ *
+ * Each sender has a lane and lanes take turns, a fragment each; so a small message of anybody else, which does not
+ * come here, goes ahead of them, and the order of each sender's own messages stays. A frame that speaks for a
+ * registered name, which may belong to any sender, waits until all that was queued before it has left.
+ *
+ * Frames here must not rely on an atom cache, since others overtake them.
+ */
+export class BulkQueue {
+  /** Bytes that wait here. */
+  bytes = 0;
+  readonly #lanes = new Map<Pid, Lane>();
+  readonly #behindAll: Item[] = [];
+  #numbers = 0;
+  #sequences = 0;
+
+  get isEmpty(): boolean {
+    return this.#lanes.size === 0;
+  }
+
+  /** Whether a frame of this sender must wait here to keep its place. */
+  holds(from: Pid | Atom): boolean {
+    return from instanceof Pid ? this.#lanes.has(from) : this.#lanes.size > 0;
+  }
+
+  /** Takes a whole frame, its length included, of a sender that `holds`. */
+  frame(from: Pid | Atom, frame: Buffer): void {
+    const item = { number: ++this.#numbers, data: frame, at: 0, fragment: 0 };
+    this.bytes += frame.length;
+    if (from instanceof Pid) this.#lane(from).items.push(item);
+    else this.#behindAll.push(item);
+  }
+
+  /** The sequence number of the message that this sender's lane takes next. */
+  sequenceOf(from: Pid): number {
+    return this.#lane(from).sequence;
+  }
+
+  /** Takes control tuple and payload of a message from the byte `at` on, which starts the fragment `fragment`. */
+  message(from: Pid, data: Buffer, at: number, fragment: number): void {
+    this.#lane(from).items.push({ number: ++this.#numbers, data, at, fragment });
+    this.bytes += data.length - at;
+  }
+
+  /** Gives out the next frame, in one or two pieces. Not when empty. */
+  next(write: (bytes: Buffer) => void): void {
+    const [from, lane] = this.#lanes.entries().next().value!;
+    const item = lane.items[0]!;
+    this.#lanes.delete(from);
+    if (item.fragment === 0) {
+      this.bytes -= item.data.length;
+      write(item.data);
+    } else this.#fragment(lane, item, write);
+    if (item.fragment === 0) lane.items.shift();
+    if (lane.items.length > 0) this.#lanes.set(from, lane);
+    this.#release(write);
+  }
+
+  clear(): void {
+    this.bytes = 0;
+    this.#lanes.clear();
+    this.#behindAll.length = 0;
+  }
+
+  #fragment(lane: Lane, item: Item, write: (bytes: Buffer) => void): void {
+    const first = item.at === 0;
+    const end = item.fragment === 1 ? item.data.length : item.at + FRAGMENT_DATA_BYTES;
+    // A first fragment that starts here refers to no atom: its header is the one byte 0.
+    const head = Buffer.alloc(4 + FRAGMENT_HEAD_BYTES + (first ? 1 : 0));
+    head.writeUInt32BE(head.length - 4 + end - item.at, 0);
+    fragmentHead(head, 4, first, lane.sequence, item.fragment);
+    write(head);
+    write(item.data.subarray(item.at, end));
+    this.bytes -= end - item.at;
+    item.at = end;
+    item.fragment--;
+  }
+
+  /** Frames that waited for everything before them. */
+  #release(write: (bytes: Buffer) => void): void {
+    while (this.#behindAll.length > 0) {
+      const item = this.#behindAll[0]!;
+      for (const lane of this.#lanes.values()) if (lane.items[0]!.number < item.number) return;
+      this.#behindAll.shift();
+      this.bytes -= item.data.length;
+      write(item.data);
+    }
+  }
+
+  #lane(from: Pid): Lane {
+    let lane = this.#lanes.get(from);
+    if (lane === undefined) {
+      this.#sequences = (this.#sequences + 1) >>> 0;
+      lane = { sequence: this.#sequences, items: [] };
+      this.#lanes.set(from, lane);
+    }
+    return lane;
+  }
+}
+
+/** 131, 69 for a first fragment or 70, sequence u64, fragment u64. Both numbers are below 2^32. */
+export function fragmentHead(
+  buffer: Buffer,
+  at: number,
+  first: boolean,
+  sequence: number,
+  fragment: number,
+): void {
+  buffer[at] = VERSION_MAGIC;
+  buffer[at + 1] = first ? FIRST_FRAGMENT : NEXT_FRAGMENT;
+  buffer.writeUInt32BE(0, at + 2);
+  buffer.writeUInt32BE(sequence, at + 6);
+  buffer.writeUInt32BE(0, at + 10);
+  buffer.writeUInt32BE(fragment, at + 14);
+}
