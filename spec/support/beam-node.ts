@@ -188,6 +188,8 @@ export async function startBeam(options: BeamOptions): Promise<Beam> {
     env: {
       ...process.env,
       ERL_EPMD_PORT: String(options.epmdPort),
+      // A node that crashes says why on its output; its dump would land in whoever's directory we are in.
+      ERL_CRASH_DUMP: '/dev/null',
       ERL_CRASH_DUMP_SECONDS: '0',
       HOME: process.env.HOME ?? '/',
       ...options.variables,
