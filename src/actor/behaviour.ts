@@ -165,6 +165,11 @@ export class ActorBehaviour implements Behaviour {
   }
 
   #handleOther(message: unknown): unknown {
+    // As in a gen_server: an exit of who started us, or of the supervisor, is an order also to who traps exits.
+    if (message instanceof Exit && message.pid === this.#process.extras?.parent) {
+      this.#process.system.terminate(this.#process, message.reason, undefined);
+      return undefined;
+    }
     const hooks = this.#hooks;
     if (hooks !== undefined) {
       if (message instanceof Down && hooks.onDown !== undefined) return hooks.onDown(message);

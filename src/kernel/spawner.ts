@@ -140,6 +140,7 @@ export class Spawner implements RemoteSpawner {
     await this.#connections.connect(nodeName, signal);
     const link = this.#connections.up(nodeName);
     if (link === undefined) throw new ConnectionError(`${nodeName} went away`);
+    signal?.throwIfAborted();
     if (ties !== undefined && !ties.parent.alive) throw this.#processes.deadError(ties.parent);
     const from = ties?.parent.pid ?? this.#processes.outside.pid;
     const request = this.#processes.makeRef();

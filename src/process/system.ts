@@ -669,6 +669,8 @@ export class ProcessSystem {
     const deadlineMs = this.clock.nowMs() + timeoutMs;
     for (const process of this.#latestFirst()) {
       if (process.supervised || !process.alive) continue;
+      // Who traps exits is to know this one as an order.
+      process.extra.parent = this.outside.pid;
       this.signals.receiveExit(process, this.outside.pid, SHUTDOWN, 'exit2');
       if (!process.alive || this.clock.nowMs() >= deadlineMs) continue;
       await this.#endsBefore(process, deadlineMs);
