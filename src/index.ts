@@ -8,13 +8,16 @@ export { supervisor } from './actor/supervisor.ts';
 export type { ActorSelf, Deferred, GlobalName } from './actor/types.ts';
 export type {
   DnsOptions,
+  EpmdStrategyOptions,
   GossipOptions,
   HostsOptions,
   Strategy,
   StrategyContext,
   StrategyHandle,
+  Topology,
+  Whereabouts,
 } from './discovery/index.ts';
-export { dns, gossip, hosts } from './discovery/index.ts';
+export { dns, epmd, gossip, hosts } from './discovery/index.ts';
 export type {
   Clock,
   Datagrams,

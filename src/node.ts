@@ -6,7 +6,7 @@
  */
 import type { Connection, ConnectionSetup } from './connection/connection.ts';
 import { EpmdKeeper } from './connection/epmd-keeper.ts';
-import { Discovery } from './discovery/index.ts';
+import { Discovery, type Whereabouts } from './discovery/index.ts';
 import type { Env, LogArea } from './env/index.ts';
 import { BeamishError, ConnectionError, OptionsError } from './errors.ts';
 import { offeredFlags } from './handshake/flags.ts';
@@ -100,6 +100,8 @@ export class Node {
   #processes!: ProcessSystem;
   #spawner!: Spawner;
   #discovery: Discovery | undefined;
+  /** Where nodes listen that discovery is connecting, as far as it was told. */
+  readonly #told = new Map<string, PeerAddress>();
   readonly #inbound = new Map<Connection, Inbound>();
   readonly #listeners = {
     nodeup: new Set<(name: string, info: PeerInfo) => void>(),
@@ -214,9 +216,16 @@ export class Node {
           env,
           telemetry: this.#telemetry,
           logger: this.#logger,
-          limits: { connectQueue: limits.connectQueueNames, newNamesPerSecond: limits.newNamesPerSecond },
-          connect: (nodeName) => this.#connections.connect(nodeName),
+          limits: {
+            connectQueue: limits.connectQueueNames,
+            connectAttempts: limits.connectAttempts,
+            newNamesPerSecond: limits.newNamesPerSecond,
+          },
+          connect: (nodeName, whereabouts) => this.#connectAt(nodeName, whereabouts),
           connected: (nodeName) => this.#connections.up(nodeName) !== undefined,
+          disconnect: (nodeName) => void this.#connections.disconnect(nodeName),
+          connectedNodes: () => this.#inbound.size,
+          names: () => this.#epmd.names(),
         });
         await this.#discovery.start();
       }
@@ -480,7 +489,21 @@ export class Node {
 
   // ---- what the table of connections asks and tells
 
+  /** Connects without asking a port mapper, when discovery was told the port. */
+  async #connectAt(nodeName: string, whereabouts: Whereabouts | undefined): Promise<void> {
+    if (whereabouts?.port === undefined) return await this.#connections.connect(nodeName);
+    const { host = hostOf(nodeName), port } = whereabouts;
+    this.#told.set(nodeName, { host, port });
+    try {
+      await this.#connections.connect(nodeName);
+    } finally {
+      this.#told.delete(nodeName);
+    }
+  }
+
   async #locate(nodeName: string, signal: AbortSignal): Promise<PeerAddress> {
+    const told = this.#told.get(nodeName);
+    if (told !== undefined) return told;
     const host = hostOf(nodeName);
     const found = await this.#epmd.lookup(aliveOf(nodeName), host, { signal });
     if (found === undefined)
@@ -507,7 +530,7 @@ export class Node {
     this.#spawner.nodeDown(name);
     this.#processes.nodeDown(name, atom(reason));
     this.#wakeDrained(name);
-    this.#discovery?.nodeDown(name);
+    this.#discovery?.nodeDown(name, reason);
     for (const listener of [...this.#listeners.nodedown]) this.#tell(() => listener(name, reason));
   }
 

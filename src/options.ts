@@ -1,4 +1,4 @@
-import type { Strategy } from './discovery/strategy.ts';
+import type { Strategy, Topology } from './discovery/strategy.ts';
 import type { Env } from './env/index.ts';
 import { DEFAULT_LIMITS, type Limits } from './env/limits.ts';
 import { OptionsError } from './errors.ts';
@@ -47,8 +47,11 @@ export interface NodeOptions {
   /** `false`: other nodes cannot connect to this one; it can still connect to them. @default `{}` */
   readonly listen?: ListenOptions | false;
   readonly epmd?: EpmdOptions;
-  /** A strategy, or topologies by name as in libcluster. @default none */
-  readonly discovery?: Strategy | Readonly<Record<string, Strategy>>;
+  /**
+   * A strategy, or topologies by name as in libcluster: each a strategy, or `{ strategy, connect, disconnect, listNodes }`
+   * where its nodes are connected in another way than this node's own. @default none
+   */
+  readonly discovery?: Strategy | Readonly<Record<string, Strategy | Topology>>;
   /** Actors that other nodes may spawn here, by the actors' names. @default none */
   readonly actors?: readonly AnyActor[];
   /** A peer that sends nothing for this long (within a quarter of it) is given up. Milliseconds. @default 60_000 */
@@ -82,7 +85,7 @@ export interface ResolvedOptions {
     readonly port: number;
     readonly host: string | undefined;
   };
-  readonly topologies: Readonly<Record<string, Strategy>>;
+  readonly topologies: Readonly<Record<string, Strategy | Topology>>;
   readonly actors: readonly AnyActor[];
   readonly netTickTimeMs: number;
   readonly binaries: 'text' | 'bytes';
@@ -253,21 +256,31 @@ function resolveEpmd(given: EpmdOptions | undefined, listen: ResolvedOptions['li
   };
 }
 
-function resolveTopologies(given: NodeOptions['discovery']): Readonly<Record<string, Strategy>> {
+function resolveTopologies(given: NodeOptions['discovery']): ResolvedOptions['topologies'] {
   if (given === undefined) return {};
-  const topologies = isStrategy(given) ? { [given.kind]: given } : given;
+  const topologies: ResolvedOptions['topologies'] = isStrategy(given) ? { [given.kind]: given } : given;
   if (typeof topologies !== 'object' || topologies === null || Array.isArray(topologies))
     throw new OptionsError(
       'discovery',
       `discovery: expected a strategy or topologies by name, got ${show(given)}`,
     );
-  for (const [name, strategy] of Object.entries(topologies))
-    if (!isStrategy(strategy))
+  for (const [name, topology] of Object.entries(topologies)) {
+    if (isStrategy(topology)) continue;
+    const path = `discovery.${name}`;
+    if (!isStrategy((topology as Topology | undefined)?.strategy))
       throw new OptionsError(
-        `discovery.${name}`,
-        `discovery.${name}: expected a strategy such as gossip() or hosts([...]), got ${show(strategy)}`,
+        path,
+        `${path}: expected a strategy such as gossip() or hosts([...]), got ${show(topology)}`,
       );
-  return topologies as Readonly<Record<string, Strategy>>;
+    refuseUnknown(`${path}.`, topology, ['strategy', 'connect', 'disconnect', 'listNodes']);
+    for (const key of ['connect', 'disconnect', 'listNodes'] as const)
+      if (topology[key] !== undefined && typeof topology[key] !== 'function')
+        throw new OptionsError(
+          `${path}.${key}`,
+          `${path}.${key}: expected a function, got ${show(topology[key])}`,
+        );
+  }
+  return topologies;
 }
 
 function isStrategy(value: unknown): value is Strategy {

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { Discovery } from '../../src/discovery/discovery.ts';
 import { dns } from '../../src/discovery/dns.ts';
 import { hosts } from '../../src/discovery/hosts.ts';
-import type { Strategy, StrategyContext } from '../../src/discovery/strategy.ts';
+import type { Strategy, StrategyContext, Topology, Whereabouts } from '../../src/discovery/strategy.ts';
 import type { DatagramSocket } from '../../src/env/index.ts';
 import { ConnectionError, HandshakeError, OptionsError } from '../../src/errors.ts';
 import { seeded, type World, world } from './virtual.ts';
@@ -28,7 +28,7 @@ type Outcome = 'up' | 'refused' | 'cookie';
 /** Peers that answer as told, and a record of the attempts. */
 class Peers {
   readonly up = new Set<string>();
-  readonly attempts: { readonly name: string; readonly atMs: number }[] = [];
+  readonly attempts: { readonly name: string; readonly atMs: number; readonly port?: number }[] = [];
   readonly trying = new Set<string>();
   most = 0;
   overlaps = 0;
@@ -42,8 +42,11 @@ class Peers {
 
   readonly connected = (name: string): boolean => this.up.has(name);
 
-  readonly connect = (name: string): Promise<void> => {
-    this.attempts.push({ name, atMs: this.#world.clock.nowMs() });
+  names: () => Promise<{ name: string; port: number }[]> = async () => [];
+
+  readonly connect = (name: string, whereabouts?: Whereabouts): Promise<void> => {
+    const port = whereabouts?.port;
+    this.attempts.push({ name, atMs: this.#world.clock.nowMs(), ...(port === undefined ? {} : { port }) });
     if (this.trying.has(name)) this.overlaps++;
     this.trying.add(name);
     this.most = Math.max(this.most, this.trying.size);
@@ -61,9 +64,9 @@ class Peers {
   };
 }
 
-function start(topologies: Record<string, Strategy>, inWorld = world(), limits = {}) {
+function start(topologies: Record<string, Strategy | Topology>, inWorld = world(), limits = {}) {
   const peers = new Peers(inWorld);
-  const discovery = new Discovery({
+  const discovery: Discovery = new Discovery({
     self: { name: 'self@here', port: 1, creation: 1 },
     topologies,
     env: inWorld.env,
@@ -72,6 +75,12 @@ function start(topologies: Record<string, Strategy>, inWorld = world(), limits =
     limits,
     connect: peers.connect,
     connected: peers.connected,
+    disconnect: (name) => {
+      peers.up.delete(name);
+      discovery.nodeDown(name, 'disconnect');
+    },
+    connectedNodes: () => peers.up.size,
+    names: () => peers.names(),
   });
   return { discovery, peers, ...inWorld };
 }
@@ -157,7 +166,7 @@ describe('discovery', () => {
     peers.up.add('a@x');
     await clock.advance(5_000);
     peers.up.delete('a@x');
-    discovery.nodeDown('a@x');
+    discovery.nodeDown('a@x', 'connection_closed');
     await clock.advance(60_000);
     expect(lines.map(({ level }) => level)).toEqual(['warning', 'info', 'warning']);
     await discovery.stop();
@@ -218,7 +227,7 @@ describe('discovery', () => {
           const lost = [...peers.up][random.between(0, 20)];
           if (lost !== undefined) {
             peers.up.delete(lost);
-            if (random.between(0, 1) === 0) discovery.nodeDown(lost);
+            if (random.between(0, 1) === 0) discovery.nodeDown(lost, 'connection_closed');
           }
         }
         peers.outcome = () => 'up';
@@ -269,7 +278,7 @@ describe('discovery', () => {
     strategy.contexts[0]?.found('a@x');
     await clock.advance(20_000);
     peers.up.delete('a@x');
-    discovery.nodeDown('a@x');
+    discovery.nodeDown('a@x', 'connection_closed');
     strategy.contexts[0]?.found('a@x');
     await clock.advance(10);
     expect(peers.attempts.map(({ atMs }) => atMs)).toEqual([0, 20_000]);

@@ -228,7 +228,19 @@ describe('gossip options', () => {
     [{ ifAddr: 'eth0' }, 'gossip.ifAddr', /"eth0"/],
     [{ multicastIf: '' }, 'gossip.multicastIf', /local interface/],
     [{ broadcastOnly: 'yes' as never }, 'gossip.broadcastOnly', /"yes"/],
-    [{ secret: 7 as never }, 'gossip.secret', /^gossip secret: a string or bytes would do$/],
+    [
+      { secret: 7 as never },
+      'gossip.secret',
+      /^gossip secret: a string or bytes would do, or a list of them$/,
+    ],
+    [{ secret: ['s', 7 as never] }, 'gossip.secret', /a list of them$/],
+    [{ secret: [] }, 'gossip.secret', /a list of them$/],
+    [{ secret: 's', seal: 'box' as never }, 'gossip.seal', /"box": "secretbox" would do/],
+    [{ seal: 'secretbox' }, 'gossip.seal', /needs a secret/],
+    [{ secret: 's', wire: 'both' }, 'gossip.wire', /"both" needs seal "secretbox"/],
+    [{ secret: 's', seal: 'secretbox', wire: 'libcluster' }, 'gossip.wire', /exclude each other/],
+    [{ wire: 'udp' as never }, 'gossip.wire', /"udp": "libcluster", "sealed" or "both"/],
+    [{ heartbeatPause: 999 }, 'gossip.heartbeatPause', /999.*from 1000/],
     [{ multicastAddress: 'x' } as never, 'gossip.multicastAddress', /no option.*multicastAddr/],
   ];
 

@@ -21,6 +21,8 @@ export async function seeker(name: string, options: GossipOptions, env: Env = pl
   const log = { write: (record: LogRecord) => void lines.push(record) };
   const telemetry = new Telemetry(name);
   const up = new Set<string>();
+  /** Ports that gossip told, of the nodes that were tried. */
+  const ports = new Map<string, number>();
   const waiting: { readonly names: readonly string[]; readonly resolve: () => void }[] = [];
   const discovery = new Discovery({
     self: { name, port: 1, creation: 1 },
@@ -28,11 +30,15 @@ export async function seeker(name: string, options: GossipOptions, env: Env = pl
     env,
     telemetry,
     logger: new Logger(log, env.clock, name),
-    connect: async (peer) => {
+    connect: async (peer, whereabouts) => {
       up.add(peer);
+      if (whereabouts?.port !== undefined) ports.set(peer, whereabouts.port);
       for (const { names, resolve } of waiting) if (names.every((one) => up.has(one))) resolve();
     },
     connected: (peer) => up.has(peer),
+    disconnect: (peer) => void up.delete(peer),
+    connectedNodes: () => up.size,
+    names: async () => [],
   });
   await discovery.start();
   onTestFinished(() => discovery.stop());
@@ -41,5 +47,5 @@ export async function seeker(name: string, options: GossipOptions, env: Env = pl
       if (names.every((one) => up.has(one))) resolve();
       else waiting.push({ names, resolve });
     });
-  return { discovery, telemetry, lines, up, heard };
+  return { discovery, telemetry, lines, up, ports, heard };
 }

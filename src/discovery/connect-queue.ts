@@ -5,7 +5,14 @@
  * Names come from strangers, so everything here is bounded: names held, new names per second, attempts under way.
  * One name is never tried twice at a time. After a failure it rests, longer each time; when the rest is over it is
  * tried again only if it has been heard since, so that nodes that are gone are forgotten.
+ *
+ * Fairness under a flood. Names are kept apart by the address that told them (names of a list, which no stranger told,
+ * have none). Half of each second's new names is left to addresses that have told few; a full queue gives up a name,
+ * drawn at random, of the address that holds most; and attempts go round among the addresses, names heard twice first. So a flood from one
+ * address costs a node at another a few heartbeats at most, and a node at the same address gets in by luck, in minutes. Against a
+ * flood from addresses that are forged as well nothing but a seal helps, which the flooder does not have.
  */
+import type { Whereabouts } from './strategy.ts';
 
 export interface ConnectLimits {
   /** Names held at a time. @default 1024 */
@@ -32,14 +39,26 @@ export const STABLE_MS = 10_000;
 export const FORGET_MS = 2 * LONGEST_REST_MS;
 /** A new name waiting for its first attempt may be displaced when it was not heard again for so long. */
 const STALE_MS = 10_000;
+/** New names a second that an address may always tell, whatever the others do. */
+const FEW_NAMES = 4;
 
 /** What became of a name that was offered. `wait`: held, nothing to do now. */
 export type Offer = 'ready' | 'wait' | 'full' | 'too_many';
 
+/** Who named a name, and what was said of it. */
+export interface Naming {
+  /** The topology that named it first. */
+  readonly topology: string;
+  readonly whereabouts?: Whereabouts | undefined;
+}
+
+const UNNAMED: Naming = { topology: '' };
+
 interface Entry {
   readonly name: string;
-  /** Who named it first. */
-  readonly source: string;
+  /** Address that told it first; empty: it is of a list. */
+  readonly from: string;
+  naming: Naming;
   /** `ready` to be tried, `trying`, `resting` after a failure, `up` for less than STABLE_MS. */
   phase: 'ready' | 'trying' | 'resting' | 'up';
   failures: number;
@@ -51,6 +70,11 @@ interface Entry {
   heard: number;
 }
 
+interface Lane {
+  readonly ready: Entry[];
+  trying: number;
+}
+
 export class ConnectQueue {
   readonly #limits: ConnectLimits;
   readonly #between: (min: number, max: number) => number;
@@ -58,6 +82,8 @@ export class ConnectQueue {
   #trying = 0;
   #windowStartMs = Number.NEGATIVE_INFINITY;
   #windowNames = 0;
+  /** New names in this window, by the address that told them. */
+  readonly #windowByFrom = new Map<string, number>();
 
   /** @param between - whole number, uniform in `min..max`: the jitter */
   constructor(limits: ConnectLimits, between: (min: number, max: number) => number) {
@@ -79,15 +105,18 @@ export class ConnectQueue {
     return this.#entries.get(name)?.failures ?? 0;
   }
 
-  /** Who named it first, while it is held. */
-  source(name: string): string {
-    return this.#entries.get(name)?.source ?? '';
+  /** Who named it, while it is held. */
+  named(name: string): Naming | undefined {
+    return this.#entries.get(name)?.naming;
   }
 
-  /** A name was heard, by `source`, and is not connected. After `ready`, ask `take`. */
-  offer(name: string, nowMs: number, source = ''): Offer {
+  /** A name was heard and is not connected. After `ready`, ask `take`. */
+  offer(name: string, nowMs: number, naming = UNNAMED): Offer {
     const entry = this.#entries.get(name);
-    if (entry === undefined) return this.#admit(name, nowMs, source);
+    if (entry === undefined) return this.#admit(name, nowMs, naming);
+    // The node may have started again at another port.
+    if (naming.whereabouts?.port !== undefined)
+      entry.naming = { topology: entry.naming.topology, whereabouts: naming.whereabouts };
     entry.heard++;
     entry.lastHeardMs = nowMs;
     // It was up and is not connected now: the loss was not told, or is told later.
@@ -101,17 +130,39 @@ export class ConnectQueue {
     const taken: string[] = [];
     if (this.#trying >= this.#limits.connectAttempts) return taken;
     this.#sweep(nowMs);
-    // Names heard twice go first: a forger who never repeats himself does not keep a real node waiting.
-    for (const least of [2, 1])
-      for (const entry of this.#entries.values()) {
-        if (this.#trying >= this.#limits.connectAttempts) return taken;
-        if (entry.phase !== 'ready' || entry.heard < least) continue;
-        entry.phase = 'trying';
-        entry.heard = 0;
-        this.#trying++;
-        taken.push(entry.name);
-      }
+    const lanes = this.#lanes();
+    while (this.#trying < this.#limits.connectAttempts) {
+      let next: Lane | undefined;
+      for (const lane of lanes)
+        if (lane.ready.length > 0 && (next === undefined || lane.trying < next.trying)) next = lane;
+      const entry = next?.ready.pop();
+      if (next === undefined || entry === undefined) break;
+      next.trying++;
+      entry.phase = 'trying';
+      entry.heard = 0;
+      this.#trying++;
+      taken.push(entry.name);
+    }
     return taken;
+  }
+
+  /** What is ready, by the address that told it; the one to try first is last in its lane. */
+  #lanes(): readonly Lane[] {
+    const lanes = new Map<string, Lane>();
+    for (const entry of this.#entries.values()) {
+      if (entry.phase !== 'ready' && entry.phase !== 'trying') continue;
+      let lane = lanes.get(entry.from);
+      if (lane === undefined) {
+        lane = { ready: [], trying: 0 };
+        lanes.set(entry.from, lane);
+      }
+      if (entry.phase === 'trying') lane.trying++;
+      else lane.ready.push(entry);
+    }
+    // Names heard twice go first: a forger who never repeats himself does not keep a real node waiting.
+    for (const { ready } of lanes.values())
+      ready.reverse().sort((a, b) => Math.min(a.heard, 2) - Math.min(b.heard, 2));
+    return [...lanes.values()];
   }
 
   /** End of the rest of a name that was heard meanwhile; undefined when it waits for no time to pass. */
@@ -163,19 +214,26 @@ export class ConnectQueue {
     if (this.#entries.get(name)?.phase !== 'trying') this.#entries.delete(name);
   }
 
-  #admit(name: string, nowMs: number, source: string): Offer {
+  #admit(name: string, nowMs: number, naming: Naming): Offer {
     // Windows follow the clock's whole steps from the first name on; a clock that stands still admits no more.
     if (nowMs - this.#windowStartMs >= 1_000) {
       this.#windowStartMs = nowMs;
       this.#windowNames = 0;
+      this.#windowByFrom.clear();
     }
-    if (this.#windowNames >= this.#limits.newNamesPerSecond) return 'too_many';
+    const { newNamesPerSecond, connectQueue } = this.#limits;
+    const from = naming.whereabouts?.from ?? '';
+    const told = this.#windowByFrom.get(from) ?? 0;
+    const share = from === '' || told < FEW_NAMES ? newNamesPerSecond : Math.ceil(newNamesPerSecond / 2);
+    if (this.#windowNames >= share) return 'too_many';
     // Also those that find no room are counted: making room is a walk over all that is held.
     this.#windowNames++;
-    if (this.#entries.size >= this.#limits.connectQueue && !this.#makeRoom(nowMs)) return 'full';
+    this.#windowByFrom.set(from, told + 1);
+    if (this.#entries.size >= connectQueue && !this.#makeRoom(nowMs, from)) return 'full';
     this.#entries.set(name, {
       name,
-      source,
+      from,
+      naming,
       phase: 'ready',
       failures: 0,
       restUntilMs: 0,
@@ -187,7 +245,7 @@ export class ConnectQueue {
   }
 
   /** Displaces what matters least: stable connections, then names that failed and fell silent, then stale ones. */
-  #makeRoom(nowMs: number): boolean {
+  #makeRoom(nowMs: number, from: string): boolean {
     this.#sweep(nowMs);
     if (this.#entries.size < this.#limits.connectQueue) return true;
     let silent: Entry | undefined;
@@ -197,9 +255,24 @@ export class ConnectQueue {
       if (!failedAndSilent && !stale) continue;
       if (silent === undefined || entry.lastHeardMs < silent.lastHeardMs) silent = entry;
     }
-    if (silent === undefined) return false;
-    this.#entries.delete(silent.name);
+    const victim = silent ?? (from === '' ? undefined : this.#oneOfTheMost());
+    if (victim === undefined) return false;
+    this.#entries.delete(victim.name);
     return true;
+  }
+
+  /** One name, drawn at random, of the address that holds most. Names of lists are not given up. */
+  #oneOfTheMost(): Entry | undefined {
+    const byFrom = new Map<string, Entry[]>();
+    let most: Entry[] | undefined;
+    for (const entry of this.#entries.values()) {
+      if (entry.from === '' || (entry.phase !== 'ready' && entry.phase !== 'resting')) continue;
+      const held = byFrom.get(entry.from) ?? [];
+      held.push(entry);
+      byFrom.set(entry.from, held);
+      if (most === undefined || held.length > most.length) most = held;
+    }
+    return most?.[this.#between(0, most.length - 1)];
   }
 
   #sweep(nowMs: number): void {

@@ -8,25 +8,33 @@
  * attempt, which then fails, is not counted when the node is connected by that time.
  */
 import type { Env, TimerHandle } from '../env/index.ts';
-import { BeamishError, HandshakeError } from '../errors.ts';
+import { BeamishError, ConnectionError, HandshakeError } from '../errors.ts';
 import { isNodeName } from '../gossip/index.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { CONNECT_LIMITS, type ConnectLimits, ConnectQueue } from './connect-queue.ts';
-import type { SelfNode, Strategy } from './strategy.ts';
+import type { SelfNode, Strategy, Topology, Whereabouts } from './strategy.ts';
 import { SupervisedStrategy } from './supervised.ts';
 
 export interface DiscoveryOptions {
   readonly self: SelfNode;
-  /** Strategies by the name of their topology. */
-  readonly topologies: Readonly<Record<string, Strategy>>;
+  /** By their names. A bare strategy connects in the node's own way. */
+  readonly topologies: Readonly<Record<string, Strategy | Topology>>;
   readonly env: Env;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly limits?: Partial<ConnectLimits>;
-  /** Connects; resolves when the node is up, rejects with the reason why it is not. */
-  readonly connect: (nodeName: string) => Promise<void>;
+  /**
+   * Connects; resolves when the node is up, rejects with the reason why it is not. The whereabouts are what the
+   * strategy told; when they led nowhere, the next attempt comes without.
+   */
+  readonly connect: (nodeName: string, whereabouts?: Whereabouts) => Promise<void>;
   readonly connected: (nodeName: string) => boolean;
+  /** Closes the connection to a node, if there is one. */
+  readonly disconnect: (nodeName: string) => void;
+  readonly connectedNodes: () => number;
+  /** What the node's own port mapper knows. */
+  readonly names: () => Promise<readonly { readonly name: string; readonly port: number }[]>;
 }
 
 /** Lines per minute about nodes that cannot be reached; what is past it is only counted. */
@@ -39,6 +47,9 @@ export class Discovery {
   /** Topology and reason of the nodes that were tried and are not up: what the log has said of them. */
   readonly #troubles = new Map<string, string>();
   readonly #maxTroubles: number;
+  readonly #topologies: ReadonlyMap<string, Topology>;
+  /** Since when nodes are connected, and by which topology, of those that this Discovery has connected. */
+  readonly #made = new Map<string, { readonly topology: string; readonly atMs: number }>();
   #wake: { readonly timer: TimerHandle; readonly atMs: number } | undefined;
   #pumping = false;
   #running = false;
@@ -51,8 +62,14 @@ export class Discovery {
     const limits = { ...CONNECT_LIMITS, ...options.limits };
     this.#maxTroubles = limits.connectQueue;
     this.#queue = new ConnectQueue(limits, (min, max) => env.random.between(min, max));
-    this.#strategies = Object.entries(topologies).map(
-      ([topology, strategy]) =>
+    this.#topologies = new Map(
+      Object.entries(topologies).map(([name, given]) => [
+        name,
+        'strategy' in given ? given : { strategy: given },
+      ]),
+    );
+    this.#strategies = [...this.#topologies].map(
+      ([topology, { strategy }]) =>
         new SupervisedStrategy({
           topology,
           strategy,
@@ -60,7 +77,10 @@ export class Discovery {
           env,
           telemetry,
           logger,
-          found: (nodeName) => this.#found(nodeName, topology),
+          found: (nodeName, whereabouts) => this.#found(nodeName, topology, whereabouts),
+          gone: (nodeName) => void this.#gone(nodeName, topology),
+          connectedNodes: options.connectedNodes,
+          names: options.names,
         }),
     );
   }
@@ -85,8 +105,21 @@ export class Discovery {
   }
 
   /** A connection was lost. The node is tried again when a strategy names it again. */
-  nodeDown(nodeName: string): void {
-    this.#queue.down(nodeName, this.#options.env.clock.nowMs());
+  nodeDown(nodeName: string, reason: string): void {
+    const { env, telemetry } = this.#options;
+    const nowMs = env.clock.nowMs();
+    this.#queue.down(nodeName, nowMs);
+    const made = this.#made.get(nodeName);
+    if (made !== undefined) {
+      this.#made.delete(nodeName);
+      const { topology, atMs } = made;
+      telemetry.emit('discovery.disconnected', () => ({
+        topology,
+        peer: nodeName,
+        reason,
+        durationMs: nowMs - atMs,
+      }));
+    }
     // It was connected, perhaps by the other side: a failure from now on is news.
     this.#troubles.delete(nodeName);
   }
@@ -96,15 +129,20 @@ export class Discovery {
     return { held: this.#queue.size, trying: this.#queue.trying };
   }
 
-  #found(nodeName: string, topology: string): void {
-    const { self, connected, env, telemetry, logger } = this.#options;
-    if (!this.#running || nodeName === self.name || connected(nodeName)) return;
+  #connected(nodeName: string, topology: string): boolean {
+    const listNodes = this.#topologies.get(topology)?.listNodes;
+    return listNodes === undefined ? this.#options.connected(nodeName) : listNodes().includes(nodeName);
+  }
+
+  #found(nodeName: string, topology: string, whereabouts: Whereabouts | undefined): void {
+    const { self, env, telemetry, logger } = this.#options;
+    if (!this.#running || nodeName === self.name || this.#connected(nodeName, topology)) return;
     if (!isNodeName(nodeName)) {
       telemetry.count('discovery.ignored.name');
       logger.oncePerMinute('discovery', `name.${topology}`, `discovery: topology ${topology} named no node`);
       return;
     }
-    const offer = this.#queue.offer(nodeName, env.clock.nowMs(), topology);
+    const offer = this.#queue.offer(nodeName, env.clock.nowMs(), { topology, whereabouts });
     switch (offer) {
       case 'ready':
         this.#pumpSoon();
@@ -119,12 +157,48 @@ export class Discovery {
           'discovery',
           `offer.${offer}`,
           offer === 'full'
-            ? 'discovery: more unknown nodes are named than limits.connectQueue; some are left out'
+            ? 'discovery: more unknown nodes are named than limits.connectQueueNames; some are left out'
             : 'discovery: more unknown nodes are named in a second than limits.newNamesPerSecond; some are left out',
         );
         return;
       default:
         offer satisfies never;
+    }
+  }
+
+  /** A strategy wants a node no more. A connection that another topology has made is left to that one. */
+  async #gone(nodeName: string, topology: string): Promise<void> {
+    const { disconnect, connected, telemetry, logger, env } = this.#options;
+    if (!this.#running) return;
+    this.#queue.forget(nodeName);
+    const made = this.#made.get(nodeName);
+    if (made !== undefined && made.topology !== topology) return;
+    const own = this.#topologies.get(topology);
+    if (own?.disconnect === undefined) {
+      if (connected(nodeName)) disconnect(nodeName);
+      return;
+    }
+    const startedAtMs = env.clock.nowMs();
+    const told = { topology, peer: nodeName };
+    try {
+      await own.disconnect(nodeName);
+      telemetry.emit('discovery.disconnected', () => ({
+        ...told,
+        reason: 'gone',
+        durationMs: env.clock.nowMs() - startedAtMs,
+      }));
+    } catch (error) {
+      const reason = textOf(error);
+      telemetry.emit('discovery.disconnect_failed', () => ({
+        ...told,
+        reason,
+        durationMs: env.clock.nowMs() - startedAtMs,
+      }));
+      logger.oncePerMinute(
+        'discovery',
+        `disconnect.${topology}`,
+        `discovery: topology ${topology} could not disconnect ${nodeName}: ${reason}`,
+      );
     }
   }
 
@@ -167,27 +241,28 @@ export class Discovery {
   }
 
   async #attempt(nodeName: string): Promise<void> {
-    const { connect, connected, env, telemetry } = this.#options;
+    const { connected, env, telemetry } = this.#options;
+    const topology = this.#queue.named(nodeName)?.topology ?? '';
     // It may have connected to us while its name waited here.
-    if (connected(nodeName)) {
+    if (this.#connected(nodeName, topology)) {
       this.#queue.dropped(nodeName);
       this.#tellUp(nodeName);
       return;
     }
     const startedAtMs = env.clock.nowMs();
-    const topology = this.#queue.source(nodeName);
     let problem: unknown;
     let ok = false;
     try {
-      await connect(nodeName);
+      await this.#connect(nodeName, topology);
       ok = true;
     } catch (error) {
       problem = error;
     }
     const nowMs = env.clock.nowMs();
     const durationMs = nowMs - startedAtMs;
-    if (ok || connected(nodeName)) {
+    if (ok || this.#connected(nodeName, topology)) {
       this.#queue.succeeded(nodeName, nowMs);
+      if (connected(nodeName)) this.#made.set(nodeName, { topology, atMs: nowMs });
       telemetry.emit('discovery.connected', () => ({ topology, peer: nodeName, durationMs }));
       this.#tellUp(nodeName);
     } else {
@@ -202,6 +277,18 @@ export class Discovery {
       if (this.#running) this.#tellTrouble(nodeName, problem);
     }
     if (this.#running) this.#pumpSoon();
+  }
+
+  async #connect(nodeName: string, topology: string): Promise<void> {
+    const own = this.#topologies.get(topology);
+    if (own?.connect !== undefined) {
+      if ((await own.connect(nodeName)) === false)
+        throw new ConnectionError(`the connect function of topology ${topology} refused ${nodeName}`);
+      return;
+    }
+    // Whereabouts may be out of date: every other attempt asks the port mapper.
+    const isTold = this.#queue.failures(nodeName) % 2 === 0;
+    await this.#options.connect(nodeName, isTold ? this.#queue.named(nodeName)?.whereabouts : undefined);
   }
 
   #tellUp(nodeName: string): void {

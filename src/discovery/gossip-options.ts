@@ -1,5 +1,6 @@
 import type { NetworkInterface } from '../env/index.ts';
 import { OptionsError } from '../errors.ts';
+import { MAX_HEARTBEAT_PAUSE_MS, type Wire } from '../gossip/index.ts';
 import {
   anyAddress,
   type Family,
@@ -31,8 +32,27 @@ export interface GossipOptions {
   readonly multicastTtl?: number;
   /** Broadcast instead of multicast. @default false */
   readonly broadcastOnly?: boolean;
-  /** Encrypts the datagrams; the same on all nodes. A text counts as UTF-8. @default none */
-  readonly secret?: string | Uint8Array;
+  /**
+   * Encrypts the datagrams; the same on all nodes. A text counts as UTF-8. Of a list the first writes and all read:
+   * to change the secret, give every node `[old, new]`, then `[new, old]`, then `new`. @default none
+   */
+  readonly secret?: string | Uint8Array | readonly (string | Uint8Array)[];
+  /**
+   * `"secretbox"`: datagrams that are authenticated as well, refuse replays, and tell the node's port, so that it is reached
+   * without a port mapper. BEAM nodes do not read them. Needs `secret`. @default none
+   */
+  readonly seal?: 'secretbox';
+  /**
+   * Which datagrams are sent and heard: `"libcluster"`, `"sealed"`, or `"both"`, to move a cluster node by node. (A cluster
+   * that gossips in plain is moved by two topologies side by side: the plain one and the sealed one.)
+   * @default "sealed" with `seal`, otherwise "libcluster"
+   */
+  readonly wire?: Wire;
+  /**
+   * Longest pause between two heartbeats, in ms, 1,000 to 600,000. The shortest grows with the number of connected nodes,
+   * to four fifths of it. Above the default, libcluster's nodes hear of this one later than they expect. @default 5000
+   */
+  readonly heartbeatPause?: number;
 }
 
 /** Defaults of `gossip()`. */
@@ -43,6 +63,7 @@ export const GOSSIP_DEFAULTS = {
   broadcastAddr: ['255.255.255.255'],
   multicastTtl: 1,
   broadcastOnly: false,
+  heartbeatPause: MAX_HEARTBEAT_PAUSE_MS,
 } as const;
 
 /** What is opened, joined and sent to: one socket for each family of the addresses. */
@@ -69,6 +90,9 @@ const KNOWN = [
   'multicastTtl',
   'broadcastOnly',
   'secret',
+  'seal',
+  'wire',
+  'heartbeatPause',
 ] as const;
 
 const isWhole = (value: unknown, min: number, max: number): boolean =>
@@ -84,7 +108,7 @@ export function checkGossipOptions(options: GossipOptions): void {
         `gossip.${key}`,
         `gossip() has no option "${key}"; it knows ${KNOWN.join(', ')}`,
       );
-  const { port, ifAddr, multicastIf, multicastTtl, broadcastOnly, secret } = options;
+  const { port, ifAddr, multicastIf, multicastTtl, broadcastOnly, secret, heartbeatPause } = options;
   if (port !== undefined && !isWhole(port, 1, 65_535))
     throw new OptionsError(
       'gossip.port',
@@ -94,6 +118,11 @@ export function checkGossipOptions(options: GossipOptions): void {
     throw new OptionsError(
       'gossip.multicastTtl',
       `gossip multicastTtl ${shown(multicastTtl)}: a whole number from 0 to 255 would do (1: the local network)`,
+    );
+  if (heartbeatPause !== undefined && !isWhole(heartbeatPause, 1_000, 600_000))
+    throw new OptionsError(
+      'gossip.heartbeatPause',
+      `gossip heartbeatPause ${shown(heartbeatPause)}: a whole number of milliseconds from 1000 to 600000 would do`,
     );
   if (broadcastOnly !== undefined && typeof broadcastOnly !== 'boolean')
     throw new OptionsError(
@@ -111,8 +140,9 @@ export function checkGossipOptions(options: GossipOptions): void {
       `gossip multicastIf ${shown(multicastIf)}: the address or the name of a local interface would do`,
     );
   // The value of a secret is never shown.
-  if (secret !== undefined && typeof secret !== 'string' && !(secret instanceof Uint8Array))
-    throw new OptionsError('gossip.secret', 'gossip secret: a string or bytes would do');
+  if (secret !== undefined && !isSecret(secret) && !isListOfSecrets(secret))
+    throw new OptionsError('gossip.secret', 'gossip secret: a string or bytes would do, or a list of them');
+  checkWire(options);
   const targets = targetsOf(options);
   if (targets.length === 0)
     throw new OptionsError(
@@ -120,6 +150,35 @@ export function checkGossipOptions(options: GossipOptions): void {
       'gossip multicastAddr is an empty list: at least one address is needed',
     );
   for (const target of targets) checkTarget(target, options.broadcastOnly ?? GOSSIP_DEFAULTS.broadcastOnly);
+}
+
+const isSecret = (value: unknown): boolean => typeof value === 'string' || value instanceof Uint8Array;
+
+const isListOfSecrets = (value: unknown): boolean =>
+  Array.isArray(value) && value.length > 0 && value.every(isSecret);
+
+function checkWire({ seal, wire, secret }: GossipOptions): void {
+  if (seal !== undefined && seal !== 'secretbox')
+    throw new OptionsError('gossip.seal', `gossip seal ${shown(seal)}: "secretbox" would do`);
+  if (seal !== undefined && secret === undefined)
+    throw new OptionsError('gossip.seal', 'gossip seal "secretbox" needs a secret');
+  if (wire === undefined) return;
+  if (wire !== 'libcluster' && wire !== 'sealed' && wire !== 'both')
+    throw new OptionsError(
+      'gossip.wire',
+      `gossip wire ${shown(wire)}: "libcluster", "sealed" or "both" would do`,
+    );
+  if ((wire === 'libcluster') !== (seal === undefined))
+    throw new OptionsError(
+      'gossip.wire',
+      `gossip wire "${wire}" ${seal === undefined ? 'needs seal "secretbox"' : 'and a seal exclude each other; "both" would do'}`,
+    );
+}
+
+/** All secrets, the one that writes first; none: plain. */
+export function secretsOf({ secret }: GossipOptions): readonly (string | Uint8Array)[] {
+  if (secret === undefined) return [];
+  return typeof secret === 'string' || secret instanceof Uint8Array ? [secret] : [...secret];
 }
 
 function targetsOf(options: GossipOptions): readonly string[] {

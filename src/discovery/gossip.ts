@@ -2,39 +2,46 @@ import { createActor } from 'xstate';
 import type { DatagramSocket, RemoteInfo } from '../env/index.ts';
 import {
   encryptedFormat,
-  type GossipFormat,
+  GossipWire,
   gossipMachine,
   type IgnoredCause,
-  MAX_HEARTBEAT_PAUSE_MS,
-  MIN_HEARTBEAT_PAUSE_MS,
   plainFormat,
   reopenPauseMs,
+  sealedFormat,
+  shortestPauseMs,
 } from '../gossip/index.ts';
 import { listInterfaces } from './address.ts';
 import {
   checkGossipOptions,
+  GOSSIP_DEFAULTS,
   type GossipOptions,
   type GossipPlan,
   planGossip,
   type SocketPlan,
+  secretsOf,
 } from './gossip-options.ts';
 import type { Strategy, StrategyContext, StrategyHandle } from './strategy.ts';
 
 /**
  * Finds nodes by libcluster's UDP gossip, plain or with a `secret`, over multicast or broadcast. BEAM nodes with the
- * same options are found and find us.
+ * same options are found and find us. With `seal`, only nodes that hold the secret can be heard, or can speak.
  *
  * @throws OptionsError naming the option, its value and what would do
  */
 export function gossip(options: GossipOptions = {}): Strategy {
   checkGossipOptions(options);
-  const format = options.secret === undefined ? plainFormat : encryptedFormat(options.secret);
+  const secrets = secretsOf(options);
+  const { seal, wire = seal === undefined ? 'libcluster' : 'sealed' } = options;
+  const open =
+    wire === 'sealed' ? undefined : secrets.length === 0 ? plainFormat : encryptedFormat(...secrets);
+  // Once for all runs: deriving the keys is slow on purpose.
+  const sealed = wire === 'libcluster' ? undefined : sealedFormat(secrets);
   return {
     kind: 'gossip',
     start(context) {
       // Checked here for its error; the driver plans anew at each opening, for interfaces change.
       planGossip(options, context.env.host.interfaces());
-      return new GossipDriver(options, format, context).start();
+      return new GossipDriver(options, new GossipWire(context.self, open, sealed), context).start();
     },
   };
 }
@@ -47,12 +54,20 @@ const EXPLANATIONS: Readonly<Record<IgnoredCause, string>> = {
   malformed: 'its term cannot be read',
   nameless: 'it names no node',
   name: 'its name is no node name',
+  sealed: 'it is sealed, and this node opens no seals',
+  unsealed: 'it is not sealed (gossip of libcluster, or another program on this port)',
+  version: 'its seal is of another release',
+  replayed:
+    'it was heard before, or a later one was: the network doubles datagrams, or somebody replays them',
+  reflected: 'it is one of our own, sent once more by somebody else, or another node has our name',
+  late: 'it is more than 5 minutes old by the clocks of both nodes',
+  early: 'it is more than 5 minutes in the future by the clocks of both nodes',
 };
 
 /** Grants the wishes of the gossip machine: sockets, datagrams, random pauses, log lines. */
 class GossipDriver {
   readonly #options: GossipOptions;
-  readonly #format: GossipFormat;
+  readonly #wire: GossipWire;
   readonly #context: StrategyContext;
   readonly #actor;
   #plan: GossipPlan | undefined;
@@ -62,10 +77,14 @@ class GossipDriver {
   #network = '';
   #heardOwn = false;
   #deafReported = false;
+  readonly #moment = () => ({
+    nowMs: this.#context.env.clock.nowMs(),
+    wallMs: this.#context.env.clock.wallMs(),
+  });
 
-  constructor(options: GossipOptions, format: GossipFormat, context: StrategyContext) {
+  constructor(options: GossipOptions, wire: GossipWire, context: StrategyContext) {
     this.#options = options;
-    this.#format = format;
+    this.#wire = wire;
     this.#context = context;
     const { clock, random } = context.env;
     this.#actor = createActor(
@@ -78,7 +97,10 @@ class GossipDriver {
           reportHearing: () => this.#reportHearing(),
         },
         delays: {
-          heartbeatPause: () => random.between(MIN_HEARTBEAT_PAUSE_MS, MAX_HEARTBEAT_PAUSE_MS),
+          heartbeatPause: () => {
+            const { heartbeatPause: longestMs = GOSSIP_DEFAULTS.heartbeatPause } = this.#options;
+            return random.between(shortestPauseMs(context.connectedNodes(), longestMs), longestMs);
+          },
           reopenPause: ({ context: { failures } }) => {
             const pauseMs = reopenPauseMs(failures);
             return random.between(pauseMs / 2, pauseMs);
@@ -191,49 +213,57 @@ class GossipDriver {
   }
 
   #sendHeartbeat(): void {
-    const { env, self, telemetry, logger } = this.#context;
+    const { env, logger } = this.#context;
     if (fingerprint(env.host.interfaces()) !== this.#network) {
       logger.info('discovery', 'gossip: the network interfaces have changed; joining again');
       this.#actor.send({ type: 'network_changed' });
       return;
     }
-    const datagram = this.#format.encode(self.name, env.random.bytes(this.#format.entropyBytes));
-    const { port } = this.#plan!;
+    const random = (count: number) => env.random.bytes(count);
     for (const { socket, targets } of this.#sockets)
-      for (const host of targets) {
-        telemetry.count('gossip.sent');
-        socket.send(datagram, { host, port }).catch((error: unknown) => {
-          telemetry.count('gossip.send_failed');
-          logger.oncePerMinute(
-            'discovery',
-            `gossip.send.${host}`,
-            `gossip: cannot send to ${host}: ${messageOf(error)}`,
-          );
-        });
-      }
+      for (const host of targets)
+        for (const datagram of this.#wire.datagrams(env.clock.wallMs(), random))
+          this.#send(socket, datagram, host);
+  }
+
+  #send(socket: DatagramSocket, datagram: Uint8Array, host: string): void {
+    const { telemetry, logger } = this.#context;
+    telemetry.count('gossip.sent');
+    socket.send(datagram, { host, port: this.#plan!.port }).catch((error: unknown) => {
+      telemetry.count('gossip.send_failed');
+      logger.oncePerMinute(
+        'discovery',
+        `gossip.send.${host}`,
+        `gossip: cannot send to ${host}: ${messageOf(error)}`,
+      );
+    });
   }
 
   #hear(datagram: Uint8Array, from: RemoteInfo): void {
-    const { self, telemetry, logger, found } = this.#context;
+    const { telemetry, logger, found } = this.#context;
     telemetry.count('gossip.heard');
-    const heard = this.#format.decode(datagram);
-    if ('ignored' in heard) {
-      telemetry.count(`gossip.ignored.${heard.ignored}`);
-      logger.oncePerMinute(
-        'discovery',
-        `gossip.ignored.${heard.ignored}`,
-        `gossip: ignored a datagram from ${from.host}: ${EXPLANATIONS[heard.ignored]}`,
-      );
-      return;
+    const word = this.#wire.hear(datagram, this.#moment);
+    switch (word.type) {
+      case 'ignored':
+        telemetry.count(`gossip.ignored.${word.cause}`);
+        logger.oncePerMinute(
+          'discovery',
+          `gossip.ignored.${word.cause}`,
+          `gossip: ignored a datagram from ${from.host}: ${EXPLANATIONS[word.cause]}`,
+        );
+        return;
+      case 'own':
+        if (this.#heardOwn) return;
+        this.#heardOwn = true;
+        this.#actor.send({ type: 'heard_own' });
+        return;
+      case 'node':
+        logger.debug('discovery', () => `gossip: heard ${word.name} from ${from.host}`);
+        found(word.name, { from: from.host, ...(word.port === 0 ? {} : { port: word.port }) });
+        return;
+      default:
+        word satisfies never;
     }
-    if (heard.node === self.name) {
-      if (this.#heardOwn) return;
-      this.#heardOwn = true;
-      this.#actor.send({ type: 'heard_own' });
-      return;
-    }
-    logger.debug('discovery', () => `gossip: heard ${heard.node} from ${from.host}`);
-    found(heard.node);
   }
 
   #reportDeaf(): void {

@@ -3,7 +3,7 @@ import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 /**
- * A way to find nodes. `gossip()`, `hosts()` and `dns()` are strategies; so is any object of this shape:
+ * A way to find nodes. `gossip()`, `hosts()`, `dns()` and `epmd()` are strategies; so is any object of this shape:
  *
  * ```ts
  * const fromFile = (path: string): Strategy => ({
@@ -55,7 +55,13 @@ export interface StrategyContext {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   /** This node exists. Cheap when it is known or connected; one's own name is ignored. */
-  found(nodeName: string): void;
+  found(nodeName: string, whereabouts?: Whereabouts): void;
+  /** This node is wanted no more: it is disconnected, and tried again only when it is found again. */
+  gone(nodeName: string): void;
+  /** How many nodes are connected; the more there are, the less often a strategy need speak. */
+  connectedNodes(): number;
+  /** What the node's own port mapper knows: the part of the names before the `@`, and ports. Rejects when it does not answer. */
+  names(): Promise<readonly { readonly name: string; readonly port: number }[]>;
   /** The strategy cannot go on: it is stopped, and started anew after a pause. */
   failed(error: unknown): void;
 }
@@ -66,4 +72,28 @@ export interface SelfNode {
   /** TCP port where the node accepts connections; 0 when it does not. */
   readonly port: number;
   readonly creation: number;
+}
+
+/** What a strategy may know of a node beside its name. */
+export interface Whereabouts {
+  /** TCP port where it accepts connections: the port mapper of its machine is not asked then. */
+  readonly port?: number;
+  /** Address for that port. @default the part of its name behind the `@` */
+  readonly host?: string;
+  /** Address of whoever told us. Under a flood of names, none is let in at the expense of the others. */
+  readonly from?: string;
+}
+
+/**
+ * A strategy whose nodes are connected in another way than the node's own, as libcluster's `connect`, `disconnect` and
+ * `list_nodes` allow: over a tunnel, after a check, or only in part.
+ */
+export interface Topology {
+  readonly strategy: Strategy;
+  /** Connects; a rejection, or `false`, is a failure and is tried again after a pause. @default the node's own */
+  connect?(nodeName: string): unknown;
+  /** Ends a connection to a node that is wanted no more. @default the node's own */
+  disconnect?(nodeName: string): unknown;
+  /** Names that count as connected: they are not tried. Called for every name that is found. @default the node's own */
+  listNodes?(): readonly string[];
 }

@@ -3,7 +3,7 @@ import { OptionsError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { StrategyScope } from './scope.ts';
-import type { SelfNode, Strategy, StrategyHandle } from './strategy.ts';
+import type { SelfNode, Strategy, StrategyHandle, Whereabouts } from './strategy.ts';
 
 /** Pauses before a strategy that failed is started again: doubling, and back to the first after a quiet run. */
 const FIRST_RESTART_PAUSE_MS = 500;
@@ -17,7 +17,10 @@ export interface SupervisedParts {
   readonly env: Env;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
-  readonly found: (nodeName: string) => void;
+  readonly found: (nodeName: string, whereabouts?: Whereabouts) => void;
+  readonly gone: (nodeName: string) => void;
+  readonly connectedNodes: () => number;
+  readonly names: () => Promise<readonly { readonly name: string; readonly port: number }[]>;
 }
 
 /** One topology: its strategy, started, watched, and started again when it fails. Nothing it does reaches the node. */
@@ -36,7 +39,7 @@ export class SupervisedStrategy {
 
   /** @throws OptionsError of the strategy; any other failure is retried */
   async start(): Promise<void> {
-    const { strategy, self, topology, telemetry, logger, found, env } = this.#parts;
+    const { strategy, self, topology, telemetry, logger, env, ...node } = this.#parts;
     const scope: StrategyScope = new StrategyScope(env, (error) => this.#crashed(scope, error));
     this.#scope = scope;
     this.#startedAtMs = env.clock.nowMs();
@@ -47,9 +50,14 @@ export class SupervisedStrategy {
         telemetry,
         logger,
         env: scope.env,
-        found: (nodeName) => {
-          if (!scope.ended) found(nodeName);
+        found: (nodeName, whereabouts) => {
+          if (!scope.ended) node.found(nodeName, whereabouts);
         },
+        gone: (nodeName) => {
+          if (!scope.ended) node.gone(nodeName);
+        },
+        connectedNodes: node.connectedNodes,
+        names: node.names,
         failed: (error) => this.#crashed(scope, error),
       });
       // It may have failed, or have been stopped, before its start was over.

@@ -13,6 +13,8 @@ export interface Limits {
   readonly unauthenticatedSockets: number;
   /** Node names that wait to be connected by discovery. @default 1024 */
   readonly connectQueueNames: number;
+  /** Attempts to connect that discovery has under way at a time. @default 16 */
+  readonly connectAttempts: number;
   /** Longest gossip datagram that is looked at. @default 1500 */
   readonly datagramBytes: number;
   /** New names a second that discovery takes from gossip. @default 200 */
@@ -35,6 +37,7 @@ export const DEFAULT_LIMITS: Limits = {
   handshakeBytes: 65_536,
   unauthenticatedSockets: 128,
   connectQueueNames: 1024,
+  connectAttempts: 16,
   datagramBytes: 1500,
   newNamesPerSecond: 200,
   highWaterBytes: 1024 * 1024,

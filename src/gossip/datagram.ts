@@ -21,17 +21,25 @@ import { isNodeName } from './node-name.ts';
 export const MAX_DATAGRAM_BYTES = 1_500;
 
 const PRELUDE = Buffer.from('heartbeat::', 'latin1');
+/** Begins the sealed form (`sealed.ts`); named here so that it is recognised also where it cannot be opened. */
+export const SEALED_PRELUDE = Buffer.from('beamish1::', 'latin1');
 
 /**
  * Why a datagram was ignored:
  *
  * - `oversized`: longer than `MAX_DATAGRAM_BYTES`
  * - `foreign`: no heartbeat at all, or an encrypted one where no secret is set
- * - `undecryptable`: encrypted with another secret, damaged, or no datagram of ours
+ * - `undecryptable`: encrypted or sealed with another secret, damaged, or no datagram of ours
  * - `unencrypted`: a plain heartbeat where a secret is set
  * - `malformed`: a heartbeat whose term cannot be read
  * - `nameless`: a term without an atom under `node`
  * - `name`: an atom that is no node name
+ * - `sealed`: a sealed heartbeat where none can be opened
+ * - `unsealed`: anything else where only sealed ones are heard
+ * - `version`: a sealed heartbeat of another version
+ * - `replayed`: a sealed one that was heard before, or is older than one that was
+ * - `reflected`: a sealed one of our own that comes back once more
+ * - `late`, `early`: a sealed one from too far in the past or the future
  */
 export type IgnoredCause =
   | 'oversized'
@@ -40,7 +48,14 @@ export type IgnoredCause =
   | 'unencrypted'
   | 'malformed'
   | 'nameless'
-  | 'name';
+  | 'name'
+  | 'sealed'
+  | 'unsealed'
+  | 'version'
+  | 'replayed'
+  | 'reflected'
+  | 'late'
+  | 'early';
 
 /** What one datagram said: a node's name, or nothing of use. */
 export type Heard = { readonly node: string } | { readonly ignored: IgnoredCause };
@@ -62,12 +77,19 @@ export const plainFormat: GossipFormat = {
   encode: (nodeName) => encodeHeartbeat(nodeName),
   decode(datagram) {
     if (datagram.length > MAX_DATAGRAM_BYTES) return { ignored: 'oversized' };
-    return hasPrelude(datagram) ? decodeHeartbeat(datagram) : { ignored: 'foreign' };
+    if (hasPrelude(datagram)) return decodeHeartbeat(datagram);
+    return { ignored: hasSealedPrelude(datagram) ? 'sealed' : 'foreign' };
   },
 };
 
 export function hasPrelude(bytes: Uint8Array): boolean {
   return bytes.length >= PRELUDE.length && PRELUDE.equals(bytes.subarray(0, PRELUDE.length));
+}
+
+export function hasSealedPrelude(bytes: Uint8Array): boolean {
+  return (
+    bytes.length >= SEALED_PRELUDE.length && SEALED_PRELUDE.equals(bytes.subarray(0, SEALED_PRELUDE.length))
+  );
 }
 
 /** @throws EncodeError when the name is longer than an atom may be */

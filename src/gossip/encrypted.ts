@@ -15,6 +15,7 @@ import {
   type GossipFormat,
   type Heard,
   hasPrelude,
+  hasSealedPrelude,
   MAX_DATAGRAM_BYTES,
 } from './datagram.ts';
 
@@ -22,34 +23,41 @@ const CIPHER = 'aes-256-cbc';
 const IV_BYTES = 16;
 const BLOCK_BYTES = 16;
 
-/** @param secret - a text counts as UTF-8 */
-export function encryptedFormat(secret: string | Uint8Array): GossipFormat {
-  const key = createHash('sha256').update(secret).digest();
+/** @param secrets - a text counts as UTF-8; the first encrypts, all decrypt */
+export function encryptedFormat(...secrets: readonly (string | Uint8Array)[]): GossipFormat {
+  const keys = secrets.map((secret) => createHash('sha256').update(secret).digest());
   return {
     entropyBytes: IV_BYTES,
     encode(nodeName, iv) {
-      const cipher = createCipheriv(CIPHER, key, iv);
+      const cipher = createCipheriv(CIPHER, keys[0]!, iv);
       return Buffer.concat([iv, cipher.update(encodeHeartbeat(nodeName)), cipher.final()]);
     },
-    decode: (datagram) => decodeEncrypted(datagram, key),
+    decode(datagram) {
+      if (datagram.length > MAX_DATAGRAM_BYTES) return { ignored: 'oversized' };
+      // Before decrypting: sixteen random bytes hardly ever begin like this, a neighbour without a secret always does.
+      if (hasPrelude(datagram)) return { ignored: 'unencrypted' };
+      if (hasSealedPrelude(datagram)) return { ignored: 'sealed' };
+      for (const key of keys) {
+        const heard = decrypt(datagram, key);
+        if (heard !== undefined) return heard;
+      }
+      return { ignored: 'undecryptable' };
+    },
   };
 }
 
-function decodeEncrypted(datagram: Uint8Array, key: Uint8Array): Heard {
-  if (datagram.length > MAX_DATAGRAM_BYTES) return { ignored: 'oversized' };
-  // Before decrypting: sixteen random bytes hardly ever begin like this, a neighbour without a secret always does.
-  if (hasPrelude(datagram)) return { ignored: 'unencrypted' };
+/** Undefined: not under this key. */
+function decrypt(datagram: Uint8Array, key: Uint8Array): Heard | undefined {
   // libcluster drops an incomplete block at the end; what is left must then be right by itself.
   const cipherBytes = datagram.length - IV_BYTES - ((datagram.length - IV_BYTES) % BLOCK_BYTES);
-  if (cipherBytes < BLOCK_BYTES) return { ignored: 'undecryptable' };
+  if (cipherBytes < BLOCK_BYTES) return undefined;
   const decipher = createDecipheriv(CIPHER, key, datagram.subarray(0, IV_BYTES)).setAutoPadding(false);
   const padded = Buffer.concat([
     decipher.update(datagram.subarray(IV_BYTES, IV_BYTES + cipherBytes)),
     decipher.final(),
   ]);
   const plain = unpad(padded);
-  if (plain === undefined || !hasPrelude(plain)) return { ignored: 'undecryptable' };
-  return decodeHeartbeat(plain);
+  return plain !== undefined && hasPrelude(plain) ? decodeHeartbeat(plain) : undefined;
 }
 
 /** PKCS#7, where a last byte of 0 counts as "no padding": libcluster takes that, so it is taken here. */

@@ -7,9 +7,24 @@ import { assign, setup } from 'xstate';
 
 /** The first heartbeats, in ms after the socket was opened: a new node should not wait to be noticed. */
 export const BURST_AT_MS: readonly number[] = [0, 100, 300, 700, 1_500];
-/** Each later pause is drawn anew between these two, as libcluster does. */
+/** Each later pause is drawn anew, as libcluster does: its bounds. */
 export const MIN_HEARTBEAT_PAUSE_MS = 1;
 export const MAX_HEARTBEAT_PAUSE_MS = 5_000;
+/** From this many connected nodes on, heartbeats are as slow as they get. */
+export const SLOWEST_AT_NODES = 100;
+/** Share of the longest pause that the shortest then is; the rest stays random, so that nodes do not fall in step. */
+const SLOWEST_SHARE = 0.8;
+
+/**
+ * The rule for heartbeats: pauses are uniform between a shortest and a longest. The longest is fixed (5 s, so that a libcluster peer hears
+ * us no less often than its own kind); the shortest grows in proportion to the connected nodes, from 1 ms with none to
+ * four fifths of the longest at 100. So a lonely node speaks every 2.5 s on average, and one of a hundred every 4.5 s.
+ */
+export const shortestPauseMs = (connectedNodes: number, longestMs: number): number =>
+  Math.max(
+    MIN_HEARTBEAT_PAUSE_MS,
+    Math.round(longestMs * SLOWEST_SHARE * Math.min(1, connectedNodes / SLOWEST_AT_NODES)),
+  );
 /** How long our own datagrams may take to come back through the group before it counts as deaf. */
 export const LOOP_PROOF_MS = 2_000;
 /** Pauses between attempts to open the socket: doubling from the first to the longest. */
