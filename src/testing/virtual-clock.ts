@@ -112,7 +112,7 @@ export class VirtualClock implements Clock {
     this.#running = true;
     for (;;) {
       await settle();
-      await this.#release();
+      if (await this.#release()) continue;
       if (this.#waiters.length === 0) break;
       try {
         if (!this.#step()) this.#stuck();
@@ -166,8 +166,9 @@ export class VirtualClock implements Clock {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
 
-  /** Lets go whoever has what he waited for, and lets him act before anything else happens. */
-  async #release(): Promise<void> {
+  /** Lets go whoever has what he waited for, and lets him act before anything else happens. False: nobody had. */
+  async #release(): Promise<boolean> {
+    let isAnyDone = false;
     for (const waiter of [...this.#waiters]) {
       try {
         if (!waiter.isDone()) continue;
@@ -176,8 +177,10 @@ export class VirtualClock implements Clock {
         this.#remove(waiter);
         waiter.reject(error);
       }
+      isAnyDone = true;
       await settle();
     }
+    return isAnyDone;
   }
 
   #resolve(waiter: Waiter): void {

@@ -1,0 +1,77 @@
+import type { Env } from '../env/index.ts';
+import type { Resolver } from '../env/resolver.ts';
+import type { SimNetwork } from './network.ts';
+import { SimProcess } from './process.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { simDatagrams } from './sim-datagrams.ts';
+import { SimLog } from './sim-log.ts';
+import { simStreams } from './sim-streams.ts';
+
+/** The outside world of one simulated process. */
+export interface SimEnv extends Env {
+  readonly random: SeededRandom;
+  readonly log: SimLog;
+  /** Whether the process still runs. */
+  readonly isAlive: boolean;
+  /**
+   * Ends the process in the middle of whatever it does.
+   * @param silently - true: as when the power fails, nobody is told. False: its machine closes what it left open.
+   */
+  kill(silently: boolean): void;
+}
+
+export interface SimEnvOptions {
+  /** Environment variables of the process. @default none */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** What the account's cookie file holds. @default "simulation" */
+  readonly cookie?: string;
+}
+
+/**
+ * A new process on a simulated network, for a node of this name. Its machine is the host part of the name: nodes
+ * with the same host part share one machine, its ports and its port mapper.
+ */
+export function simEnv(network: SimNetwork, nodeName: string, options: SimEnvOptions = {}): SimEnv {
+  const machine = network.machine(nodeName.slice(nodeName.indexOf('@') + 1));
+  const life = machine.processes.filter(({ name }) => name === nodeName).length + 1;
+  const owner = new SimProcess(nodeName, machine, network.clock);
+  const { variables = {}, cookie = 'simulation' } = options;
+  return {
+    clock: owner.clock,
+    // Each life of a node draws numbers of its own, whatever the others draw.
+    random: network.random.fork(`process ${nodeName} ${life}`),
+    streams: simStreams(network, owner),
+    datagrams: simDatagrams(network, owner),
+    resolver: simResolver(network, owner),
+    host: {
+      hostname: () => machine.name.split('.')[0]!,
+      variable: (name) => variables[name],
+      cookie: () => cookie,
+      interfaces: () => machine.interfaces(),
+    },
+    log: new SimLog(owner, network.timeline),
+    get isAlive() {
+      return owner.isAlive;
+    },
+    kill: (silently) => owner.kill(silently),
+  };
+}
+
+function simResolver(network: SimNetwork, owner: SimProcess): Resolver {
+  /** Answers come a turn later, as from a real resolver. */
+  const answer = <T>(look: () => T): Promise<T> =>
+    new Promise((resolve, reject) => {
+      owner.clock.setImmediate(() => {
+        try {
+          resolve(look());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  return {
+    lookup: (host) => answer(() => network.addressesOf(host, owner.machine)),
+    addresses: (name) => answer(() => network.addressesOf(name, owner.machine)),
+    services: (name) => answer(() => network.servicesOf(name, owner.machine)),
+  };
+}
