@@ -113,14 +113,14 @@ export class Outbound implements SignalSink {
 
   /** Signals that undo one which may still wait for its link: then they must wait behind it. */
   #ifKnown(node: string, write: (link: Connection) => void): void {
-    if (this.#connections.isConnecting(node)) this.#connections.whenUp(node, write);
+    if (this.#connections.isConnecting(node)) this.#connections.whenUp(node, (made) => made.signal(write));
     else this.#ifUp(node, write);
   }
 
   #signal(node: string, write: (link: Connection) => void): void {
     const link = this.#connections.up(node);
     if (link !== undefined) link.signal(write);
-    else this.#connections.whenUp(node, write);
+    else this.#connections.whenUp(node, (made) => made.signal(write));
   }
 
   /**

@@ -1,0 +1,186 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { at, atom, type Node, startNode } from '../../src/index.ts';
+import { collector, history, Nodes, once } from '../support/nodes.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+
+let nodes: Nodes;
+beforeEach(async () => {
+  nodes = await Nodes.open();
+});
+afterEach(() => nodes.close());
+
+/** Parts two nodes and waits until both know. */
+async function part(a: Node, b: Node): Promise<void> {
+  const downs = [once(a, 'nodedown', b.name), once(b, 'nodedown', a.name)];
+  expect(a.disconnect(b.name)).toBe(true);
+  await Promise.all(downs);
+}
+
+const links = (node: Node) => node.inspect().connections.map(({ name, outgoing }) => ({ name, outgoing }));
+
+describe('two nodes that call each other at once', () => {
+  it('end with one link, both promises resolve, and nothing that waited is lost', async () => {
+    const [a, b] = await nodes.pair();
+    const [atA, atB] = [collector(a, 'sink'), collector(b, 'sink')];
+    for (let round = 0; round < 200; round++) {
+      // In both orders, and with a head start for one of them of none to a few turns.
+      const [first, second] = round % 2 === 0 ? [a, b] : [b, a];
+      const events = [history(first), history(second)];
+      first.send(at(second.name, 'sink'), round);
+      const one = first.connect(second.name);
+      for (let turn = 0; turn < Math.floor(round / 2) % 12; turn++)
+        await new Promise((resolve) => setImmediate(resolve));
+      second.send(at(first.name, 'sink'), round);
+      await Promise.all([one, second.connect(first.name)]);
+      expect(await atA.take(1)).toEqual([round]);
+      expect(await atB.take(1)).toEqual([round]);
+      expect(events).toEqual([[`up ${second.name}`], [`up ${first.name}`]]);
+      expect(links(a)).toHaveLength(1);
+      expect(links(b)).toHaveLength(1);
+      expect(links(a)[0]!.outgoing).toBe(!links(b)[0]!.outgoing);
+      await part(first, second);
+    }
+    expect([atA.got, atB.got]).toEqual([[], []]);
+  });
+
+  it('in a cluster where all call all', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 5 }, (_, i) => nodes.start({ name: nodes.name(`n${i}`) })),
+    );
+    await Promise.all(all.flatMap((a) => all.filter((b) => b !== a).map((b) => a.connect(b.name))));
+    for (const node of all) expect(node.nodes()).toHaveLength(4);
+  });
+});
+
+describe('a peer that comes back under its name while its old link still looks alive', () => {
+  it('takes its place: nodedown, then nodeup', async () => {
+    const a = await nodes.start();
+    const name = nodes.name('phoenix');
+    const up = once(a, 'nodeup', name);
+    const call = { name, to: a.name, cookie: nodes.cookie };
+    const old = await RawPeer.call(a.port!, { ...call, creation: 10 });
+    nodes.atEnd(() => old.close());
+    await up;
+    const events = history(a);
+    const upAgain = once(a, 'nodeup', name);
+    const fresh = await RawPeer.call(a.port!, { ...call, creation: 11 });
+    nodes.atEnd(() => fresh.close());
+    await upAgain;
+    await old.closed;
+    expect(events).toEqual([`down ${name} replaced`, `up ${name}`]);
+    expect(a.inspect().connections).toMatchObject([{ name, creation: 11 }]);
+  });
+
+  it('does not with another cookie: the old link stays', async () => {
+    const a = await nodes.start();
+    const name = nodes.name('phoenix');
+    const up = once(a, 'nodeup', name);
+    const call = { name, to: a.name };
+    const old = await RawPeer.call(a.port!, { ...call, cookie: nodes.cookie, creation: 10 });
+    nodes.atEnd(() => old.close());
+    await up;
+    await expect(RawPeer.call(a.port!, { ...call, cookie: 'guess', creation: 11 })).rejects.toThrow();
+    expect(a.inspect().connections).toMatchObject([{ name, creation: 10 }]);
+  });
+});
+
+describe('an earlier incarnation', () => {
+  it('is not the present one: what is sent to its pids reaches nobody', async () => {
+    const [a, b] = await nodes.pair();
+    const name = nodes.name('again');
+    const first = await startNode(nodes.options({ name }));
+    const old = collector(first, 'sink').pid;
+    await first.stop();
+    const second = await nodes.start({ name });
+    expect(second.creation).not.toBe(first.creation);
+    // The same number as the old pid.
+    const fresh = collector(second, 'sink');
+    expect([fresh.pid.id, fresh.pid.serial]).toEqual([old.id, old.serial]);
+    expect(fresh.pid).not.toBe(old);
+    a.send(old, 'to the old one');
+    b.send(old, 'to the old one');
+    a.send(fresh.pid, 'to the new one');
+    expect(await fresh.take(1)).toEqual(['to the new one']);
+    expect(await b.ping(name)).toBe('pong');
+    expect(fresh.got).toEqual([]);
+    await expect(a.call(old, 'get')).rejects.toMatchObject({ reason: atom('noproc') });
+    expect(second.isAlive(old)).toBe(false);
+  });
+});
+
+describe('names that cannot be connected', () => {
+  it('are refused at once, saying why', async () => {
+    const a = await nodes.start();
+    const refusal = (name: string) => a.connect(name).then(String, (error: Error) => error.message);
+    expect(await refusal('b@short')).toMatch(/b@short has a short name and this node .* a long one/);
+    expect(await refusal('b')).toMatch(/expected a node name "name@host", got "b"/);
+    expect(await refusal('b@h@i')).toMatch(/expected a node name/);
+    expect(await refusal(`b@${'h'.repeat(300)}.x`)).toMatch(/expected a node name/);
+    expect(await refusal(a.name)).toMatch(/is this node itself/);
+    const short = await nodes.start({ name: nodes.name('s').split('@')[0]!, listen: { host: '127.0.0.1' } });
+    await expect(short.connect(a.name)).rejects.toThrow(/has a long name and this node .* a short one/);
+  });
+});
+
+describe('connect()', () => {
+  it('can be given up, and the others who wait are not', async () => {
+    const [a, b] = await nodes.pair();
+    const controller = new AbortController();
+    const [one, two] = [a.connect(b.name, { signal: controller.signal }), a.connect(b.name)];
+    controller.abort(new Error('enough'));
+    await expect(one).rejects.toThrow('enough');
+    await two;
+    await expect(a.connect('c@127.0.0.1', { signal: controller.signal })).rejects.toThrow('enough');
+    expect(a.nodes()).toEqual([b.name]);
+  });
+
+  it('with `listen: false` works one way', async () => {
+    const a = await nodes.start();
+    const b = await nodes.start({ name: nodes.name('b'), listen: false });
+    expect(b.port).toBeUndefined();
+    await expect(a.connect(b.name)).rejects.toThrow(/no node named/);
+    expect(await b.ping(a.name)).toBe('pong');
+    expect(await a.ping(b.name)).toBe('pong');
+  });
+});
+
+describe('a signal that undoes one that still waits for its link', () => {
+  it('waits behind it: who linked and died is heard of', async () => {
+    const [a, b] = await nodes.pair();
+    const exits: unknown[] = [];
+    const heard = new Promise<void>((resolve) => {
+      b.spawn(
+        async (self) => {
+          self.trapExit = true;
+          for await (const message of self) {
+            exits.push(message);
+            resolve();
+          }
+        },
+        [],
+        { name: 'target' },
+      );
+    });
+    const target = b.whereis('target')!;
+    const pid = a.spawn(async (self) => {
+      self.link(target);
+      self.exit(atom('bye'));
+    });
+    await heard;
+    expect(exits).toMatchObject([{ pid, reason: atom('bye') }]);
+  });
+
+  it('waits behind it: who linked and unlinked may die', async () => {
+    const [a, b] = await nodes.pair();
+    const { pid: target, take } = collector(b, 'sink');
+    a.spawn(async (self) => {
+      self.link(target);
+      self.unlink(target);
+      self.send(target, 'after');
+      self.exit(atom('bye'));
+    });
+    expect(await take(1)).toEqual(['after']);
+    expect(await a.ping(b.name)).toBe('pong');
+    expect(b.isAlive(target)).toBe(true);
+  });
+});
