@@ -44,6 +44,8 @@ export interface CallEvent {
 export type ClusterEvent =
   | MemberEvent
   | { readonly type: 'starting'; readonly node: MemberName; readonly osPid: number }
+  /** A text of the user has its answer. */
+  | { readonly type: 'answered'; readonly call: CallEvent }
   | { readonly type: 'killed'; readonly node: MemberName }
   | { readonly type: 'gone'; readonly node: MemberName; readonly how: string }
   | { readonly type: 'stderr'; readonly node: MemberName; readonly text: string }

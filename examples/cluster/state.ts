@@ -1,10 +1,19 @@
-import { type ClusterEvent, MEMBER_NAMES, type MemberName, memberOf, nodeName } from './events.ts';
+import {
+  type CallEvent,
+  type ClusterEvent,
+  MEMBER_NAMES,
+  type MemberName,
+  memberOf,
+  nodeName,
+} from './events.ts';
 
 /** What the view shows, and what the story waits for: plain data, made from events alone. */
 export interface ClusterState {
   readonly members: Readonly<Record<MemberName, Member>>;
   /** Newest last, at most `MAX_LINES`. */
   readonly calls: readonly CallLine[];
+  /** The latest text that the user sent, with its answer. */
+  readonly answered: CallLine | undefined;
   readonly log: readonly LogLine[];
   readonly steps: readonly Step[];
   /** Nodes that came from outside, by full name. */
@@ -32,7 +41,8 @@ export interface CallLine {
   readonly reply: string;
   readonly ok: boolean;
   readonly tookMs: number;
-  readonly byUser: boolean;
+  /** Asked for by the story or the user; the others are small talk. */
+  readonly ordered: boolean;
 }
 
 export interface LogLine {
@@ -55,6 +65,7 @@ const ABSENT: Member = { status: 'down', osPid: undefined, calls: 0, peers: [], 
 export const INITIAL_STATE: ClusterState = {
   members: { ada: ABSENT, ben: ABSENT, cyd: ABSENT },
   calls: [],
+  answered: undefined,
   log: [],
   steps: [],
   guests: [],
@@ -91,6 +102,8 @@ export function reduce(state: ClusterState, event: ClusterEvent, atMs: number): 
       return nodeDown(state, event.node, event.peer, event.reason, atMs);
     case 'called':
       return called(state, event, atMs);
+    case 'answered':
+      return { ...state, answered: callLine(event.call, atMs) };
     case 'greeted':
       return logged(state, atMs, 'good', `a guest greets ${event.node}: ${event.text}`);
     case 'stderr':
@@ -149,20 +162,19 @@ function nodeDown(
   return logged(next, atMs, 'bad', `${node} notices: nodedown ${peer} (${reason})${after}`);
 }
 
-function called(
-  state: ClusterState,
-  event: Extract<ClusterEvent, { type: 'called' }>,
-  atMs: number,
-): ClusterState {
-  const { node: from, to, text, reply, ok, tookMs, id } = event;
-  const line: CallLine = { atMs, from, to, text, reply, ok, tookMs, byUser: id !== undefined };
-  const calls = [...state.calls, line].slice(-MAX_LINES);
+function called(state: ClusterState, event: CallEvent, atMs: number): ClusterState {
+  const { node: from, ok, tookMs } = event;
+  const calls = [...state.calls, callLine(event, atMs)].slice(-MAX_LINES);
   if (!ok) return { ...state, calls };
   return {
     ...withMember(state, from, { calls: state.members[from].calls + 1 }),
     calls,
     latenciesMs: [...state.latenciesMs, tookMs].slice(-MAX_LATENCIES),
   };
+}
+
+function callLine({ node: from, to, text, reply, ok, tookMs, id }: CallEvent, atMs: number): CallLine {
+  return { atMs, from, to, text, reply, ok, tookMs, ordered: id !== undefined };
 }
 
 function withMember(state: ClusterState, name: MemberName, change: Partial<Member>): ClusterState {

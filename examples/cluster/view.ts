@@ -40,7 +40,7 @@ export function draw(input: ViewInput): View {
   const graphFits = columns >= 3 * BOX_WIDTH + 2 * MIN_GAP && rowsLeft >= 24;
   const head = [header(input), [], ...(graphFits ? graph(input) : list(input)), []];
   const join = joinRows(input);
-  const foot = [[], ...join.rows, latestAsked(input), prompt(input)];
+  const foot = [[], ...join.rows, latestAnswer(input), prompt(input)];
   const continued = new Set<number>();
   const space = rowsLeft - head.length;
   let rows: Row[];
@@ -49,7 +49,7 @@ export function draw(input: ViewInput): View {
     for (const i of join.continued) continued.add(head.length + body.length + 1 + i);
     rows = [...head, ...body, ...foot];
   } else if (space >= MIN_PANEL_ROWS + 2) {
-    rows = [...head, ...panels(input, space - 2), latestAsked(input), prompt(input)];
+    rows = [...head, ...panels(input, space - 2), latestAnswer(input), prompt(input)];
   } else {
     // On a very low screen: as much of the top as there is room for, and always the line one types on.
     rows = [...head.slice(0, rowsLeft - 1), prompt(input)];
@@ -139,7 +139,7 @@ function statusText({ state }: ViewInput, name: MemberName): string {
 function linkStyle({ state, nowMs }: ViewInput, a: MemberName, b: MemberName): Style {
   if (!linked(state, a, b)) return 'dim';
   const call = latestCall(state, a, b);
-  if (call !== undefined && nowMs - call.atMs < FLASH_MS) return call.byUser ? 'warm' : 'accent';
+  if (call !== undefined && nowMs - call.atMs < FLASH_MS) return call.ordered ? 'warm' : 'accent';
   return 'good';
 }
 
@@ -200,11 +200,11 @@ function callRow(call: CallLine, width: number): Row {
   const text = cut(clean(call.text), Math.floor(room * 0.5));
   const reply = cut(clean(call.reply), Math.max(0, room - widthOf(text)));
   return [
-    span(call.byUser ? ' ▸ ' : '   ', 'warm'),
-    span(head, call.byUser ? 'warm' : 'dim'),
+    span(call.ordered ? ' ▸ ' : '   ', 'warm'),
+    span(head, call.ordered ? 'warm' : 'dim'),
     span(text),
     span(' ⇒ ', 'dim'),
-    span(reply, call.ok ? (call.byUser ? 'bold' : undefined) : 'bad'),
+    span(reply, call.ok ? (call.ordered ? 'bold' : undefined) : 'bad'),
     span(`  ${took}`, call.ok ? 'dim' : 'bad'),
   ];
 }
@@ -249,10 +249,9 @@ function joinRows({ join, columns }: ViewInput): { rows: Row[]; continued: numbe
   return { rows, continued };
 }
 
-/** The latest call that was asked for, kept in sight above the line one types on while small talk scrolls by. */
-function latestAsked({ state, columns }: ViewInput): Row {
-  const call = state.calls.findLast(({ byUser }) => byUser);
-  return call === undefined ? [] : callRow(call, columns);
+/** The user's latest text and its answer, kept in sight while small talk scrolls by. */
+function latestAnswer({ state, columns }: ViewInput): Row {
+  return state.answered === undefined ? [] : callRow(state.answered, columns);
 }
 
 const PROMPT = ' › ';

@@ -40,9 +40,12 @@ export class Wishes {
     const from = up.find((name) => name !== to);
     if (to === undefined || from === undefined)
       return this.#note('two members must be up to talk; /start one');
-    await this.#cluster
-      .say(from, to, text, SAY_LIMIT_MS)
-      .catch((error: unknown) => this.#note(error instanceof Error ? error.message : String(error)));
+    try {
+      const call = await this.#cluster.say(from, to, text, SAY_LIMIT_MS);
+      this.#cluster.emit({ type: 'answered', call });
+    } catch (error) {
+      this.#note(error instanceof Error ? error.message : String(error));
+    }
   }
 
   #note(text: string): void {

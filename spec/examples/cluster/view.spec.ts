@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type ClusterEvent, MEMBER_NAMES, nodeName } from '../../../examples/cluster/events.ts';
+import {
+  type CallEvent,
+  type ClusterEvent,
+  MEMBER_NAMES,
+  nodeName,
+} from '../../../examples/cluster/events.ts';
 import { EMPTY_EDITOR } from '../../../examples/cluster/input.ts';
 import { joinLines } from '../../../examples/cluster/join.ts';
 import { plainLines } from '../../../examples/cluster/plain.ts';
@@ -22,7 +27,7 @@ const MESHED: ClusterEvent[] = MEMBER_NAMES.flatMap((node) =>
     (peer): ClusterEvent => ({ type: 'nodeup', node, peer: nodeName(peer) }),
   ),
 );
-const CALLED: ClusterEvent = {
+const CALLED: CallEvent = {
   type: 'called',
   node: 'ada',
   to: 'ben',
@@ -91,6 +96,13 @@ describe('the live view', () => {
     expect(text).toContain('ada → ben brillig ⇒ gillirb  0.42 ms');
     expect(text).toContain('01:05');
     expect(text).toContain('ERL_EPMD_PORT=40123 erl -name you@127.0.0.1 -setcookie jabberwock');
+  });
+
+  it('keeps the answer to the user in sight, above the line one types on', () => {
+    const call = { ...CALLED, text: 'mine', reply: 'enim', id: 7 };
+    const small = Array.from({ length: 100 }, () => CALLED);
+    const { view } = show(after([...STARTED, ...MESHED, call, { type: 'answered', call }, ...small]));
+    expect(plain(view.rows.at(-2) ?? [])).toBe(' ▸ ada → ben mine ⇒ enim  0.42 ms');
   });
 
   it('shows a killed member and its broken links', () => {
