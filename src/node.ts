@@ -172,6 +172,7 @@ export class Node {
       clock: env.clock,
       random: env.random,
       telemetry: this.#telemetry,
+      isBehind: () => this.#processes.scheduler.isBehind,
     };
     this.#connections = new Connections({
       setup,

@@ -39,6 +39,8 @@ export interface ConnectionSetup {
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;
+  /** Whether the processes have more to do than this turn of the event loop allows. */
+  isBehind(): boolean;
 }
 
 /** What a connection asks and tells. */
@@ -241,7 +243,21 @@ export class Connection {
     } catch (error) {
       if (!(error instanceof DecodeError || error instanceof LimitError)) throw error;
       this.#unreadable(error);
+      return;
     }
+    if (this.#up !== undefined && this.#setup.isBehind()) this.#holdBack();
+  }
+
+  /**
+   * Leaves the rest of what the peer sends in the socket until the next turn, so that messages do not pile up in
+   * mailboxes faster than they are handled: the peer's own back-pressure does its work. One chunk per turn is
+   * always read, and with it the peer's ticks.
+   */
+  #holdBack(): void {
+    this.#stream.pause();
+    this.#setup.clock.setImmediate(() => {
+      if (!this.#ended) this.#stream.resume();
+    });
   }
 
   #unreadable(error: DecodeError | LimitError): void {

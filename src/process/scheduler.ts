@@ -47,6 +47,11 @@ export class Scheduler {
     if (!this.#over) queueMicrotask(this.#drain);
   }
 
+  /** This turn has had its share and work is left: whoever brings more should hold back until the next turn. */
+  get isBehind(): boolean {
+    return this.#over && this.#scheduled;
+  }
+
   /** Counts one piece of work; true when this turn has had enough and the rest is to wait. */
   spend(): boolean {
     this.#work += 1;
