@@ -16,6 +16,12 @@ export interface SimNetworkOptions extends Partial<LinkSettings> {
   readonly trace?: boolean;
 }
 
+/** A stream between two nodes, as the network counts it. */
+export interface OpenStream {
+  readonly isOpen: boolean;
+  isBetween(name: string, other: string): boolean;
+}
+
 /** Something of a stream that can be kept back by a cut. */
 export interface Held {
   /** Tries again, in order. */
@@ -41,6 +47,7 @@ export class SimNetwork {
   readonly #addresses = new Map<string, readonly string[]>();
   readonly #services = new Map<string, readonly ServiceRecord[]>();
   readonly #held = new Set<Held>();
+  #streams: OpenStream[] = [];
 
   /** @throws OptionsError for settings that no link can have */
   constructor(options: SimNetworkOptions = {}) {
@@ -143,6 +150,17 @@ export class SimNetwork {
   restore(from: string, to: string): void {
     this.link(from, to).isCut = false;
     this.#releaseHeld();
+  }
+
+  /** @internal */
+  opened(stream: OpenStream): void {
+    this.#streams = this.#streams.filter(({ isOpen }) => isOpen);
+    this.#streams.push(stream);
+  }
+
+  /** Streams between two nodes that their caller has not closed; those to port mappers do not count. */
+  streamsBetween(name: string, other: string): number {
+    return this.#streams.filter((stream) => stream.isOpen && stream.isBetween(name, other)).length;
   }
 
   /** @internal */

@@ -16,13 +16,16 @@ export function converged(cluster: SimCluster): true | string {
     const { connections } = node.inspect();
     for (const peer of nodes) {
       if (peer === node) continue;
-      const links = connections.filter(({ name }) => name === peer.name);
+      const link = connections.find(({ name }) => name === peer.name);
       if (!cluster.canReach(node.name, peer.name)) {
-        if (links.length > 0) return `${node.name} still sees ${peer.name}, which is out of reach`;
-      } else if (links.length === 0) return `${node.name} is not connected to ${peer.name}`;
-      else if (links.length > 1) return `${node.name} has ${links.length} connections to ${peer.name}`;
-      else if (links[0]!.creation !== peer.creation)
-        return `${node.name} is connected to an earlier life of ${peer.name} (creation ${links[0]!.creation})`;
+        if (link !== undefined) return `${node.name} still sees ${peer.name}, which is out of reach`;
+        continue;
+      }
+      if (link === undefined) return `${node.name} is not connected to ${peer.name}`;
+      if (link.creation !== peer.creation)
+        return `${node.name} is connected to an earlier life of ${peer.name} (creation ${link.creation})`;
+      const streams = cluster.network.streamsBetween(node.name, peer.name);
+      if (streams !== 1) return `${node.name} and ${peer.name} share ${streams} streams`;
     }
     const gone = connections.find(({ name }) => !cluster.isRunning(name));
     if (gone !== undefined) return `${node.name} still sees ${gone.name}, which is gone`;

@@ -47,6 +47,7 @@ export function pairOfStreams(
     route.isLocal ? undefined : network.link(from.process.name, to.process.name);
   near.join(far, new Pipe(network, linkTo(caller, listener), () => route.isCut, near, far));
   far.join(near, new Pipe(network, linkTo(listener, caller), () => route.isCutBack, far, near));
+  if (!route.isMapper) network.opened(near);
   return [near, far];
 }
 
@@ -173,6 +174,16 @@ class SimStream implements Stream {
 
   get bufferedBytes(): number {
     return this.#bufferedBytes;
+  }
+
+  get isOpen(): boolean {
+    return !this.#isClosed;
+  }
+
+  /** Whether it runs between these two processes, whoever called. */
+  isBetween(name: string, other: string): boolean {
+    const own = this.#process.name;
+    return (own === name && this.#peerName === other) || (own === other && this.#peerName === name);
   }
 
   start(handlers: StreamHandlers): void {
