@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { actor, at, ConnectionError, EncodeError, ExitError } from '../src/index.ts';
+import { actor, at, ConnectionError, EncodeError, ExitError, startNode } from '../src/index.ts';
 import { collector, history, Nodes, once } from './support/nodes.ts';
 
 let nodes: Nodes;
@@ -136,5 +139,174 @@ describe('what is sent before a link stands', () => {
     await expect(call).rejects.toMatchObject({ reason: { name: 'noconnection' } });
     await expect(a.connect(gone)).rejects.toThrow(ConnectionError);
     expect(a.inspect().counters['connection.dropped.unreachable']).toBeGreaterThan(0);
+  });
+});
+
+describe('stop()', () => {
+  it('is idempotent, tells the peers, and takes nothing more', async () => {
+    const [a, b] = await nodes.pair();
+    await b.connect(a.name);
+    const down = once(a, 'nodedown', b.name);
+    const Slow = actor('slow', () => ({ wait: () => new Promise<never>(() => {}) }));
+    const call = b.call(b.spawn(Slow), 'wait');
+    const [, , refused] = await Promise.all([b.stop(), b.stop(), call.catch((error: unknown) => error)]);
+    await b.stop();
+    expect(refused).toBeInstanceOf(ExitError);
+    await down;
+    expect(await a.ping(b.name)).toBe('pang');
+    expect(await b.ping(a.name)).toBe('pang');
+    await expect(b.connect(a.name)).rejects.toThrow(/is stopping/);
+    expect(() => b.spawn(Slow)).toThrow(ExitError);
+    expect(b.nodes('connected')).toEqual([]);
+    expect(await a.names()).toEqual([{ name: a.name.split('@')[0], port: a.port }]);
+  });
+
+  it('delivers what was sent just before', async () => {
+    const [a, b] = await nodes.pair();
+    const { take } = collector(b, 'sink');
+    await a.connect(b.name);
+    for (let i = 0; i < 1_000; i++) a.send(at(b.name, 'sink'), i);
+    const stopped = a.stop();
+    expect(await take(1_000)).toHaveLength(1_000);
+    await stopped;
+  });
+
+  it('ends calls and connects under way', async () => {
+    const [a, b] = await nodes.pair();
+    const connecting = a.connect(b.name).catch((error: unknown) => error);
+    const calling = a.call(at(b.name, 'nobody'), 'get').catch((error: unknown) => error);
+    await a.stop();
+    expect(await connecting).toBeInstanceOf(ConnectionError);
+    expect(await calling).toBeInstanceOf(ExitError);
+    expect(b.nodes('connected')).toEqual([]);
+  });
+
+  it('is what `await using` does, and frees name and port', async () => {
+    const name = nodes.name('scoped');
+    let port = 0;
+    {
+      await using node = await startNode(nodes.options({ name }));
+      port = node.port!;
+    }
+    await using again = await startNode(nodes.options({ name, listen: { port } }));
+    expect(again.port).toBe(port);
+  });
+
+  it('leaves nothing that keeps the program running, also after failed starts', async () => {
+    const program = fileURLToPath(new URL('./support/ends-by-itself.ts', import.meta.url));
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--import', 'tsx', program, String(nodes.epmdPort)],
+      { timeout: 20_000 },
+    );
+    expect(JSON.parse(stdout)).toEqual({ pong: 'pong', failures: ['NameTakenError', 'ConnectionError'] });
+  });
+});
+
+describe('a start that fails', () => {
+  it('says that the name is taken', async () => {
+    const a = await nodes.start();
+    await expect(startNode(nodes.options({ name: a.name }))).rejects.toMatchObject({
+      code: 'NameTakenError',
+    });
+    expect(await a.names()).toHaveLength(1);
+  });
+
+  it('says that the port is taken', async () => {
+    const a = await nodes.start();
+    const name = nodes.name('b');
+    const failing = startNode(nodes.options({ name, listen: { port: a.port! } }));
+    await expect(failing).rejects.toThrow(/cannot listen on 127\.0\.0\.1, port \d+: EADDRINUSE/);
+    await nodes.start({ name });
+  });
+
+  it('says that no port mapper answers', async () => {
+    const options = nodes.options({ epmd: { mode: 'external', port: nodes.epmdPort } });
+    await expect(startNode(options)).rejects.toThrow(ConnectionError);
+  });
+});
+
+describe('what a node tells', () => {
+  it('of its peers, by kind', async () => {
+    const a = await nodes.start({ hidden: false });
+    const b = await nodes.start({ name: nodes.name('b'), hidden: false });
+    const c = await nodes.start({ name: nodes.name('c') });
+    await a.connect(b.name);
+    await a.connect(c.name);
+    expect(a.nodes()).toEqual([b.name]);
+    expect(a.nodes('visible')).toEqual([b.name]);
+    expect(a.nodes('hidden')).toEqual([c.name]);
+    expect(a.nodes('connected').sort()).toEqual([b.name, c.name].sort());
+    await c.ping(a.name);
+    expect(c.nodes()).toEqual([a.name]);
+    expect(c.nodes('visible')).toEqual([]);
+  });
+
+  it('of the names that the port mapper knows', async () => {
+    const [a, b] = await nodes.pair();
+    const known = [a, b].map((node) => ({ name: node.name.split('@')[0], port: node.port }));
+    expect(await b.names()).toEqual(expect.arrayContaining(known));
+    expect(await b.names('127.0.0.1')).toHaveLength(2);
+  });
+
+  it('of its registered names', async () => {
+    const a = await nodes.start();
+    const pid = a.spawn(Counter, [1], { name: 'counter' });
+    expect(a.whereis('counter')).toBe(pid);
+    expect(a.whereis('nobody')).toBeUndefined();
+    expect(a.registered()).toEqual(expect.arrayContaining(['net_kernel', 'beamish', 'counter']));
+    expect(() => a.register('counter', pid)).toThrow(/counter is taken/);
+    a.register('also', pid);
+    expect(await a.call('also', 'get')).toBe(1);
+    expect(a.unregister('counter')).toBe(true);
+    expect(a.unregister('counter')).toBe(false);
+    expect(a.whereis('counter')).toBeUndefined();
+  });
+
+  it('of nodes that come and go, until it is told not to', async () => {
+    const [a, b] = await nodes.pair();
+    let heard = 0;
+    const end = a.on('nodeup', (name, info) => {
+      heard++;
+      expect([name, info]).toEqual([b.name, { name: b.name, creation: b.creation, hidden: true }]);
+    });
+    a.on('nodeup', () => {
+      throw new Error('a bad listener');
+    });
+    await a.connect(b.name);
+    end();
+    end();
+    a.disconnect(b.name);
+    await a.connect(b.name);
+    expect(heard).toBe(1);
+    expect(nodes.log.filter(({ message }) => message.includes('a bad listener'))).toHaveLength(2);
+    for (const event of ['nodeUp', 'toString', '__proto__'])
+      expect(() => a.on(event as 'nodeup', () => {})).toThrow(/"nodeup" or "nodedown"/);
+  });
+
+  it('as plain data', async () => {
+    const [a, b] = await nodes.pair();
+    await a.connect(b.name);
+    const snapshot = a.inspect();
+    expect(JSON.parse(JSON.stringify(snapshot))).toEqual(structuredClone(snapshot));
+    expect(snapshot).toMatchObject({
+      name: a.name,
+      creation: a.creation,
+      port: a.port,
+      epmd: { port: a.epmdPort, role: 'owner' },
+    });
+  });
+});
+
+describe('ping() with a time-out', () => {
+  it('does not wait longer for a node that is not there', async () => {
+    const a = await nodes.start();
+    // A call that nobody takes up.
+    const before = performance.now();
+    expect(await a.ping('nobody@127.0.0.1', { timeout: 50 })).toBe('pang');
+    expect(performance.now() - before).toBeLessThan(900);
+    const controller = new AbortController();
+    controller.abort(new Error('enough'));
+    await expect(a.ping('nobody@127.0.0.1', { signal: controller.signal })).rejects.toThrow('enough');
   });
 });

@@ -152,10 +152,8 @@ describe('a signal that undoes one that still waits for its link', () => {
       b.spawn(
         async (self) => {
           self.trapExit = true;
-          for await (const message of self) {
-            exits.push(message);
-            resolve();
-          }
+          exits.push(await self.receive());
+          resolve();
         },
         [],
         { name: 'target' },
