@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { gossip } from '../../src/discovery/gossip.ts';
 import type { GossipOptions } from '../../src/discovery/gossip-options.ts';
 import type { NetworkInterface } from '../../src/env/index.ts';
 import { OptionsError } from '../../src/errors.ts';
 import { plainFormat } from '../../src/gossip/index.ts';
+import { datagrams } from '../../src/platform/udp.ts';
 import { freeGossipPort, seeker } from './seeker.ts';
 import { LOOPBACK, world } from './virtual.ts';
 
@@ -64,6 +65,55 @@ describe('gossip on the loopback interface', () => {
     }
   });
 
+  it('sealed, tells the ports, and clusters with different secrets never meet', async () => {
+    const { port } = await freeGossipPort();
+    const seal = 'secretbox' as const;
+    const [a, b] = [
+      await seeker('a@127.0.0.1', loopback(port, { seal, secret: 'ours' })),
+      await seeker('b@127.0.0.1', loopback(port, { seal, secret: ['new', 'ours'] })),
+    ];
+    const other = await seeker('c@127.0.0.1', loopback(port, { seal, secret: 'theirs' }));
+    const other2 = await seeker('d@127.0.0.1', loopback(port, { seal, secret: 'theirs' }));
+    const plain = await seeker('e@127.0.0.1', loopback(port));
+    await Promise.all([b.heard('a@127.0.0.1'), other.heard('d@127.0.0.1'), other2.heard('c@127.0.0.1')]);
+    expect(b.ports.get('a@127.0.0.1')).toBe(1);
+    expect([...a.up, ...plain.up]).toEqual([]);
+    expect([...b.up]).toEqual(['a@127.0.0.1']);
+    expect([...other.up]).toEqual(['d@127.0.0.1']);
+  });
+
+  it('refuses a sealed datagram that is played again, and counts it', async () => {
+    const { port, socket, taped } = await tapedGossip();
+    const a = await seeker('a@127.0.0.1', loopback(port, { seal: 'secretbox', secret: 's' }));
+    const b = await seeker('b@127.0.0.1', loopback(port, { seal: 'secretbox', secret: 's' }));
+    await Promise.all([a.heard('b@127.0.0.1'), b.heard('a@127.0.0.1')]);
+    socket.setMulticastInterface('127.0.0.1');
+    for (const datagram of [...taped]) await socket.send(datagram, { host: '230.1.1.251', port });
+    // Behind the recordings, something that each of them counts.
+    await socket.send(Buffer.from('end'), { host: '230.1.1.251', port });
+    await vi.waitUntil(() =>
+      [a, b].every(({ telemetry }) => telemetry.counter('gossip.ignored.unsealed') > 0),
+    );
+    for (const { telemetry } of [a, b]) {
+      expect(telemetry.counter('gossip.ignored.replayed')).toBeGreaterThan(0);
+      expect(telemetry.counter('gossip.ignored.reflected')).toBeGreaterThan(0);
+    }
+  });
+
+  it('moves from libcluster to seals with wire "both" in between', async () => {
+    const { port } = await freeGossipPort();
+    const options = { secret: 's', seal: 'secretbox' } as const;
+    const old = await seeker('old@127.0.0.1', loopback(port, { secret: 's' }));
+    const both = await seeker('both@127.0.0.1', loopback(port, { ...options, wire: 'both' }));
+    const sealed = await seeker('sealed@127.0.0.1', loopback(port, options));
+    await Promise.all([
+      old.heard('both@127.0.0.1'),
+      both.heard('old@127.0.0.1', 'sealed@127.0.0.1'),
+      sealed.heard('both@127.0.0.1'),
+    ]);
+    expect([...sealed.up, ...old.up]).toEqual(['both@127.0.0.1', 'both@127.0.0.1']);
+  });
+
   it('works by broadcast alone', async () => {
     const { port } = await freeGossipPort();
     const broadcast = { port, broadcastOnly: true, multicastAddr: '127.255.255.255' };
@@ -89,6 +139,19 @@ describe('gossip on the loopback interface', () => {
     expect(a.lines).toHaveLength(3);
   });
 });
+
+/** A gossip port, and all that was sent to its first group. */
+async function tapedGossip() {
+  const { port } = await freeGossipPort();
+  const taped: Uint8Array[] = [];
+  const socket = await datagrams.open(
+    { family: 'IPv4', port },
+    { message: (bytes) => void taped.push(Uint8Array.from(bytes)), error() {} },
+  );
+  onTestFinished(() => socket.close());
+  socket.addMembership('230.1.1.251', '127.0.0.1');
+  return { port, socket, taped };
+}
 
 /** Sockets without a network: what was sent is kept, and comes back when `loops`. */
 function fakeNetwork(inWorld = world()) {
@@ -159,6 +222,26 @@ describe('the gossip driver', () => {
     await discovery.stop();
     expect(network.open).toBe(0);
     expect(network.clock.pending).toBe(0);
+  });
+
+  it('speaks less often the more nodes are connected, and never less than every 5 seconds', async () => {
+    const meansMs: number[] = [];
+    for (const connected of [0, 50, 100, 1_000]) {
+      const network = fakeNetwork();
+      const { discovery, up } = await seeker('a@x', { multicastAddr: '230.1.1.251' }, network.env);
+      for (let i = 0; i < connected; i++) up.add(`n${i}@x`);
+      await network.clock.advance(600_000);
+      const gaps = network.sentAtMs.slice(5).map((atMs, index) => atMs - network.sentAtMs[index + 4]!);
+      expect(Math.max(...gaps)).toBeLessThanOrEqual(5_000);
+      expect(Math.min(...gaps)).toBeGreaterThanOrEqual(Math.min(connected, 100) * 40);
+      expect(new Set(gaps).size).toBeGreaterThan(20);
+      meansMs.push(600_000 / gaps.length);
+      await discovery.stop();
+    }
+    expect(meansMs[0]).toBeLessThan(2_900);
+    expect(meansMs[1]).toBeGreaterThan(3_100);
+    expect(meansMs[2]).toBeGreaterThan(4_200);
+    expect(meansMs[3]).toBeGreaterThan(4_200);
   });
 
   it('opens the socket again, with pauses, when it cannot be opened or breaks', async () => {
