@@ -122,6 +122,8 @@ describe('a stranger', () => {
     if (what === 'an HTTP request') peer.socket.end();
     await peer.closed;
     await counted(a, 'handshake.failed');
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(a.inspect().counters['handshake.failed']).toBe(1);
     const line = nodes.log.find(({ area }) => area === 'handshake');
     expect(line?.message).toContain(`failed at ${stage}`);
     expect(line?.message).toMatch(message);

@@ -23,6 +23,7 @@ export class HandshakeDriver {
   readonly #clock: Clock;
   readonly #owner: HandshakeOwner;
   #timer: TimerHandle;
+  #over = false;
 
   constructor(machine: Initiator | Acceptor, stream: Stream, clock: Clock, owner: HandshakeOwner) {
     this.#machine = machine;
@@ -40,28 +41,29 @@ export class HandshakeDriver {
   }
 
   frame(body: Uint8Array): void {
-    this.#perform(this.#machine.step({ type: 'frame', body }));
+    if (!this.#over) this.#perform(this.#machine.step({ type: 'frame', body }));
   }
 
   closed(cause?: unknown): void {
-    this.#perform(this.#machine.step({ type: 'closed', cause }));
+    if (!this.#over) this.#perform(this.#machine.step({ type: 'closed', cause }));
   }
 
   /** The peer's bytes cannot be read: the step under way has failed. */
   unreadable(cause: BeamishError, peer: string): void {
+    if (this.#over) return;
     const { stage } = this.#machine;
-    if (stage === 'done') return;
     this.abandon();
     this.#owner.failed({ type: 'close', error: new HandshakeError(stage, peer, cause.message, { cause }) });
   }
 
   /** The time for the whole exchange is over. */
   timeout(): void {
-    this.#perform(this.#machine.step({ type: 'timeout' }));
+    if (!this.#over) this.#perform(this.#machine.step({ type: 'timeout' }));
   }
 
   /** Ends the timer; the machine is not asked any more. */
   abandon(): void {
+    this.#over = true;
     this.#clock.clearTimeout(this.#timer);
   }
 
