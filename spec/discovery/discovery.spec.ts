@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Discovery } from '../../src/discovery/discovery.ts';
 import { dns } from '../../src/discovery/dns.ts';
+import { epmd } from '../../src/discovery/epmd.ts';
 import { hosts } from '../../src/discovery/hosts.ts';
 import type { Strategy, StrategyContext, Topology, Whereabouts } from '../../src/discovery/strategy.ts';
 import type { DatagramSocket } from '../../src/env/index.ts';
@@ -409,7 +410,166 @@ describe('a supervised strategy', () => {
   });
 });
 
-describe('hosts and dns', () => {
+describe('a node found with its port', () => {
+  it('is connected there first, and by its name alone every other time', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock } = start({ lan: strategy });
+    peers.outcome = () => 'refused';
+    await discovery.start();
+    for (const port of [4_001, 4_001, 4_003, 4_003]) {
+      strategy.contexts[0]?.found('a@x', { port });
+      await clock.advance(30_000);
+    }
+    expect(peers.attempts.map(({ port }) => port)).toEqual([4_001, undefined, 4_003, undefined]);
+    await discovery.stop();
+  });
+});
+
+describe('a flood of forged names', () => {
+  const REAL = 'real@x';
+
+  /** Ten thousand names a second from `from`; the real node speaks every 2.5 s. Seconds until it is connected. */
+  async function secondsUnder(flood: (i: number) => { name: string; from: string }, slowMs: number) {
+    const strategy = manual();
+    const { discovery, peers, clock } = start({ lan: strategy });
+    peers.outcome = (name) => (name === REAL ? 'up' : 'refused');
+    peers.delayMs = () => slowMs;
+    await discovery.start();
+    let forged = 0;
+    let tick = 0;
+    for (; !peers.connected(REAL) && tick < 6_000; tick++) {
+      // The real one speaks in the middle of the crowd, never first.
+      for (let i = 0; i < 1_000; i++) {
+        const { name, from } = flood(forged++);
+        strategy.contexts[0]?.found(name, { from });
+        if (i === 500 && tick % 25 === 12) strategy.contexts[0]?.found(REAL, { from: '10.0.0.7' });
+      }
+      expect(discovery.state.held).toBeLessThanOrEqual(1_024);
+      await clock.advance(100);
+    }
+    expect(peers.most).toBeLessThanOrEqual(16);
+    expect(peers.overlaps).toBe(0);
+    await discovery.stop();
+    return tick / 10;
+  }
+
+  it('from one address does not keep a node at another out, even when every attempt takes seven seconds', async () => {
+    const flood = (i: number) => ({ name: `forged${i}@x`, from: '10.6.6.6' });
+    expect(await secondsUnder(flood, 7_000)).toBeLessThan(20);
+  });
+
+  it('that repeats the same names does not either', async () => {
+    const flood = (i: number) => ({ name: `forged${i % 2_000}@x`, from: '10.6.6.6' });
+    expect(await secondsUnder(flood, 7_000)).toBeLessThan(20);
+  });
+
+  it('from a hundred addresses at once does not either', async () => {
+    const flood = (i: number) => ({ name: `forged${i}@x`, from: `10.6.6.${i % 100}` });
+    expect(await secondsUnder(flood, 50)).toBeLessThan(60);
+  });
+});
+
+describe('a topology with functions of its own', () => {
+  it('connects, counts as connected and disconnects by them, and tells of each', async () => {
+    const events = listen('connected', 'connect_failed', 'disconnected', 'disconnect_failed');
+    const strategy = manual();
+    const tunnel = new Set<string>();
+    const { discovery, peers, clock } = start({
+      far: {
+        strategy,
+        connect: async (name) => (name === 'no@x' ? false : void tunnel.add(name)),
+        disconnect: (name) => {
+          if (!tunnel.delete(name)) throw new Error(`${name} has no tunnel`);
+        },
+        listNodes: () => [...tunnel],
+      },
+    });
+    await discovery.start();
+    const [context] = strategy.contexts;
+    for (const name of ['a@x', 'no@x']) context?.found(name);
+    await clock.advance(100);
+    context?.found('a@x');
+    await clock.advance(100);
+    context?.gone('a@x');
+    await clock.advance(100);
+    context?.gone('a@x');
+    await clock.advance(100);
+    expect(peers.attempts).toEqual([]);
+    expect([...tunnel]).toEqual([]);
+    expect(events).toMatchObject([
+      { event: 'connected', topology: 'far', peer: 'a@x', durationMs: 0 },
+      { event: 'connect_failed', peer: 'no@x', reason: expect.stringContaining('refused no@x') },
+      { event: 'disconnected', peer: 'a@x', reason: 'gone' },
+      { event: 'disconnect_failed', peer: 'a@x', reason: 'a@x has no tunnel' },
+    ]);
+    await discovery.stop();
+  });
+
+  it('leaves alone what another topology has connected', async () => {
+    const events = listen('disconnected');
+    const [one, two] = [manual(), manual()];
+    const { discovery, peers, clock } = start({ one, two: { strategy: two } });
+    await discovery.start();
+    one.contexts[0]?.found('a@x');
+    await clock.advance(100);
+    two.contexts[0]?.gone('a@x');
+    expect(peers.connected('a@x')).toBe(true);
+    await clock.advance(900);
+    one.contexts[0]?.gone('a@x');
+    expect(peers.connected('a@x')).toBe(false);
+    expect(events).toMatchObject([{ topology: 'one', peer: 'a@x', reason: 'disconnect', durationMs: 999 }]);
+    await discovery.stop();
+  });
+});
+
+/** What is published under these names of discovery, as long as the test runs. */
+function listen(...names: string[]): unknown[] {
+  const events: unknown[] = [];
+  for (const event of names) {
+    const keep = (message: unknown): void => void events.push({ event, ...(message as object) });
+    subscribe(`beamish:discovery.${event}`, keep);
+    onTestFinished(() => void unsubscribe(`beamish:discovery.${event}`, keep));
+  }
+  return events;
+}
+
+describe('hosts, dns and epmd', () => {
+  it('disconnect nodes whose record is gone when they are told to', async () => {
+    let addresses = ['10.0.0.1', '10.0.0.2'];
+    const resolver = { lookup: async () => [], addresses: async () => addresses, services: async () => [] };
+    const { discovery, peers, clock } = start(
+      { pods: dns({ query: 'app', basename: 'app', disconnectRemoved: true }) },
+      world({ resolver }),
+    );
+    await discovery.start();
+    await clock.advance(100);
+    expect(peers.up.size).toBe(2);
+    addresses = ['10.0.0.2'];
+    await clock.advance(10_000);
+    expect([...peers.up]).toEqual(['app@10.0.0.2']);
+    await discovery.stop();
+  });
+
+  it('asks the port mapper for all names of this machine, and goes on when it does not answer', async () => {
+    expect(() => epmd({ port: 1 } as never)).toThrow(/no option "port"/);
+    expect(() => epmd({ interval: -1 })).toThrow(OptionsError);
+    const { discovery, peers, clock, telemetry } = start({ local: epmd({ interval: 1_000 }) });
+    let asked = 0;
+    peers.names = async () => {
+      if (asked++ === 0) throw new ConnectionError('no port mapper');
+      return [
+        { name: 'self', port: 4_000 },
+        { name: 'other', port: 4_001 },
+      ];
+    };
+    await discovery.start();
+    await clock.advance(1_500);
+    expect(peers.attempts).toEqual([{ name: 'other@here', atMs: 1_000, port: 4_001 }]);
+    expect(telemetry.counter('epmd.failed')).toBe(1);
+    await discovery.stop();
+    expect(clock.pending).toBe(0);
+  });
+
   it('refuse options that cannot work', () => {
     expect(() => hosts(['a'])).toThrow(/"a" is no node name/);
     expect(() => hosts([], { interval: 0 })).toThrow(OptionsError);

@@ -26,6 +26,10 @@ it('counter.ts prints what its first comment says', async () => {
   );
 });
 
+it('own-strategy.ts prints what its first comment says', async () => {
+  expect(await output('own-strategy.ts')).toBe('left@127.0.0.1 is connected to right@127.0.0.1\n');
+});
+
 describeBeam('from-erlang.ts', () => {
   it('prints what its first comment says', async () => {
     expect(await output('from-erlang.ts')).toBe(

@@ -6,12 +6,15 @@
  * One name is never tried twice at a time. After a failure it rests, longer each time; when the rest is over it is
  * tried again only if it has been heard since, so that nodes that are gone are forgotten.
  *
- * Fairness under a flood. Names are kept apart by the address that told them (names of a list, which no stranger told,
- * have none). Half of each second's new names is left to addresses that have told few; a full queue gives up a name,
- * drawn at random, of the address that holds most; and attempts go round among the addresses, names heard twice first. So a flood from one
- * address costs a node at another a few heartbeats at most, and a node at the same address gets in by luck, in minutes. Against a
- * flood from addresses that are forged as well nothing but a seal helps, which the flooder does not have.
+ * Fairness under a flood. Names are kept apart by the address that told them (names of a list, which no stranger
+ * told, have none). Of the new names of a second, half is for anybody, a quarter more for addresses that have told few,
+ * the last quarter for names that were turned away a moment ago and are heard again, as a real node's are. A full queue
+ * gives up a name, drawn at random, of the address that holds most; and attempts go round among the addresses, names
+ * heard twice first. So neither a flood from one address nor one of ever new names keeps a node out for long. A flood
+ * that repeats its names, from as many addresses, only luck gets past, in minutes; there a seal helps, which the
+ * flooder does not have.
  */
+import { HeardBefore } from './heard-before.ts';
 import type { Whereabouts } from './strategy.ts';
 
 export interface ConnectLimits {
@@ -81,9 +84,12 @@ export class ConnectQueue {
   readonly #entries = new Map<string, Entry>();
   #trying = 0;
   #windowStartMs = Number.NEGATIVE_INFINITY;
-  #windowNames = 0;
+  /** New names of this window, by the share they were taken from. */
+  #windowUsed = { anybody: 0, few: 0, again: 0 };
   /** New names in this window, by the address that told them. */
   readonly #windowByFrom = new Map<string, number>();
+  /** Names that came when the other shares of their second were used up. */
+  #turnedAway: HeardBefore | undefined;
 
   /** @param between - whole number, uniform in `min..max`: the jitter */
   constructor(limits: ConnectLimits, between: (min: number, max: number) => number) {
@@ -218,16 +224,14 @@ export class ConnectQueue {
     // Windows follow the clock's whole steps from the first name on; a clock that stands still admits no more.
     if (nowMs - this.#windowStartMs >= 1_000) {
       this.#windowStartMs = nowMs;
-      this.#windowNames = 0;
+      this.#windowUsed = { anybody: 0, few: 0, again: 0 };
       this.#windowByFrom.clear();
     }
-    const { newNamesPerSecond, connectQueue } = this.#limits;
+    const { connectQueue } = this.#limits;
     const from = naming.whereabouts?.from ?? '';
     const told = this.#windowByFrom.get(from) ?? 0;
-    const share = from === '' || told < FEW_NAMES ? newNamesPerSecond : Math.ceil(newNamesPerSecond / 2);
-    if (this.#windowNames >= share) return 'too_many';
-    // Also those that find no room are counted: making room is a walk over all that is held.
-    this.#windowNames++;
+    // Also those that then find no room are counted: making room is a walk over all that is held.
+    if (!this.#hasShare(name, from, told, nowMs)) return 'too_many';
     this.#windowByFrom.set(from, told + 1);
     if (this.#entries.size >= connectQueue && !this.#makeRoom(nowMs, from)) return 'full';
     this.#entries.set(name, {
@@ -242,6 +246,24 @@ export class ConnectQueue {
       heard: 1,
     });
     return 'ready';
+  }
+
+  /** Takes one of this second's new names from the first share that is open to this one and not used up. */
+  #hasShare(name: string, from: string, told: number, nowMs: number): boolean {
+    const { newNamesPerSecond } = this.#limits;
+    const used = this.#windowUsed;
+    if (used.anybody + used.few + used.again >= newNamesPerSecond) return false;
+    const quarter = Math.floor(newNamesPerSecond / 4);
+    if (from === '' || used.anybody < newNamesPerSecond - 2 * quarter) used.anybody++;
+    else if (told < FEW_NAMES && used.few < quarter) used.few++;
+    else {
+      // Only now, so that quiet nodes do without its memory.
+      this.#turnedAway ??= new HeardBefore();
+      const isAgain = this.#turnedAway.note(name, nowMs);
+      if (!isAgain || used.again >= quarter) return false;
+      used.again++;
+    }
+    return true;
   }
 
   /** Displaces what matters least: stable connections, then names that failed and fell silent, then stale ones. */

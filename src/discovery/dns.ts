@@ -12,9 +12,14 @@ export interface DnsOptions {
   readonly records?: 'addresses' | 'services';
   /** Pause between two look-ups, in ms. @default 5000 */
   readonly interval?: number;
+  /**
+   * Disconnects nodes whose record is gone, as libcluster does. Off by default: an answer that is short of some records,
+   * which DNS gives now and then, would cut live connections. @default false
+   */
+  readonly disconnectRemoved?: boolean;
 }
 
-const KNOWN = ['query', 'basename', 'records', 'interval'];
+const KNOWN = ['query', 'basename', 'records', 'interval', 'disconnectRemoved'];
 
 /**
  * Polls DNS and takes each record for a node. A look-up that fails is counted (`dns.failed`) and made again after
@@ -26,7 +31,7 @@ export function dns(options: DnsOptions): Strategy {
   for (const key of Object.keys(options))
     if (!KNOWN.includes(key))
       throw new OptionsError(`dns.${key}`, `dns() has no option "${key}"; it knows ${KNOWN.join(', ')}`);
-  const { query, basename, records = 'addresses' } = options;
+  const { query, basename, records = 'addresses', disconnectRemoved = false } = options;
   if (typeof query !== 'string' || query === '')
     throw new OptionsError('dns.query', `dns query ${JSON.stringify(query)}: a DNS name would do`);
   if (typeof basename !== 'string' || !isNodeName(`${basename}@host`))
@@ -39,29 +44,37 @@ export function dns(options: DnsOptions): Strategy {
       'dns.records',
       `dns records ${JSON.stringify(records)}: "addresses" or "services" would do`,
     );
+  if (typeof disconnectRemoved !== 'boolean')
+    throw new OptionsError(
+      'dns.disconnectRemoved',
+      `dns disconnectRemoved ${JSON.stringify(disconnectRemoved)}: true or false would do`,
+    );
   const intervalMs = checkInterval('dns', options.interval);
 
-  const look = async (context: StrategyContext): Promise<void> => {
-    const { env, telemetry, logger, found } = context;
+  const look = async (context: StrategyContext, before: ReadonlySet<string>): Promise<void> => {
+    const { env, telemetry, logger, found, gone } = context;
+    let names = before;
     try {
       const answers =
         records === 'services'
           ? (await env.resolver.services(query)).map(({ host }) => host.replace(/\.$/, ''))
           : await env.resolver.addresses(query);
-      for (const host of new Set(answers)) found(`${basename}@${host}`);
+      names = new Set(answers.map((host) => `${basename}@${host}`));
+      for (const name of names) found(name);
+      if (disconnectRemoved) for (const name of before) if (!names.has(name)) gone(name);
     } catch (error) {
       telemetry.count('dns.failed');
       const reason = error instanceof Error ? error.message : String(error);
       logger.oncePerMinute('discovery', `dns.${context.topology}`, `dns: no answer for ${query}: ${reason}`);
     }
     // The next look waits for this answer, so that a slow server never has two questions of ours.
-    env.clock.setTimeout(() => void look(context), intervalMs);
+    env.clock.setTimeout(() => void look(context, names), intervalMs);
   };
 
   return {
     kind: 'dns',
     start(context) {
-      void look(context);
+      void look(context, new Set());
       // The timer ends with the context.
       return { stop() {} };
     },
