@@ -144,6 +144,10 @@ describe('a node that crashed', () => {
           const again = await cluster.restart(name);
           expect(again.creation).not.toBe(before);
           await cluster.until(converged, { withinMs: 90_000 });
+          for (const node of cluster.nodes().filter((one) => one !== again)) {
+            const seen = node.inspect().connections.find((peer) => peer.name === name);
+            expect(seen?.creation).toBe(again.creation);
+          }
         }
   });
 
