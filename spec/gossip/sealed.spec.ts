@@ -115,7 +115,9 @@ describe('sealed datagrams', () => {
   });
 
   it('keep their bytes from release to release', () => {
-    expect(Buffer.from(ours.seal(BEAT, nonce(7))).toString('hex')).toMatchInlineSnapshot(`"6265616d697368313a3a0707070707070707070707070707070707070707070707071ec5f7ccc7906755d50125e84da9f46bbbb2b1a5ef8f8c2e4309709814c9d85391f91ffc18776fafe03d3edbc5e706d504313bab4f0ba3ecfe482c5d2f256dd607e88e5543eaa74b53666fbf1cea3abbbf83364cd590"`);
+    expect(Buffer.from(ours.seal(BEAT, nonce(7))).toString('hex')).toMatchInlineSnapshot(
+      `"6265616d697368313a3a0707070707070707070707070707070707070707070707071ec5f7ccc7906755d50125e84da9f46bbbb2b1a5ef8f8c2e4309709814c9d85391f91ffc18776fafe03d3edbc5e706d504313bab4f0ba3ecfe482c5d2f256dd607e88e5543eaa74b53666fbf1cea3abbbf83364cd590"`,
+    );
     expect(decode(openBox(ours.seal(BEAT, nonce(7)), keyOf('ours')))).toEqual({ version: 1, ...BEAT });
   });
 });
