@@ -1,7 +1,12 @@
 /** The front door: every public name, one by one. */
 export { actor } from './actor/actor.ts';
+export type { EventSender, EventsAt } from './actor/actor-ref.ts';
+export { actorRef } from './actor/actor-ref.ts';
 export type { ChildOptions, ChildSpec, Restart } from './actor/child.ts';
 export { child } from './actor/child.ts';
+export type { StatechartArgs, StatechartMethods, StatechartOptions } from './actor/statechart.ts';
+export { statechart } from './actor/statechart.ts';
+export type { StatechartSnapshot } from './actor/statechart-snapshot.ts';
 export type { SupervisorOptions } from './actor/supervision.ts';
 export type { ChildInfo, SupervisorMethods } from './actor/supervisor.ts';
 export { supervisor } from './actor/supervisor.ts';
@@ -69,6 +74,7 @@ export type {
 } from './process/protocol.ts';
 export type { Self } from './process/self.ts';
 export { Down, Exit, NodeDown, NodeUp } from './process/system-messages.ts';
+export type { WatchOptions } from './process/watch.ts';
 export type { DecodeOptions, EncodeOptions } from './term/index.ts';
 export {
   Atom,

@@ -35,6 +35,7 @@ import type {
 } from './process/protocol.ts';
 import { toReason } from './process/reasons.ts';
 import { ProcessSystem } from './process/system.ts';
+import { Watch, type WatchOptions } from './process/watch.ts';
 import { Telemetry } from './telemetry/events.ts';
 import { Logger } from './telemetry/logger.ts';
 import { atom } from './term/atom.ts';
@@ -204,6 +205,7 @@ export class Node {
         sink: new Outbound(this.#connections, limits.frameBytes),
         telemetry: this.#telemetry,
         logger: this.#logger,
+        rejections: env.rejections,
       });
       this.#spawner = new Spawner(this.#processes, this.#connections, actors);
       this.#processes.remoteSpawner = this.#spawner;
@@ -314,6 +316,17 @@ export class Node {
     return makeClient(args, (to, method, callArgs, options) =>
       this.#processes.callMethod(this.#processes.outside, to, method, callArgs, options),
     );
+  }
+
+  /**
+   * Snapshots of a statechart anywhere in the cluster: the one of now, then the latest after each change. A reader that
+   * is slower than the changes skips those in between; at most one snapshot waits. The iteration ends when the statechart
+   * ends as it should (`normal`, `shutdown`), after the last snapshot of a machine that is done.
+   * @throws ExitError from the iteration: any other exit reason, `noproc` and `noconnection` among them; a snapshot that
+   * cannot travel
+   */
+  watch<T>(to: Destination<T>, options?: WatchOptions): AsyncIterableIterator<MethodResult<T, 'snapshot'>> {
+    return new Watch(this.#processes, to, [options?.signal]) as AsyncIterableIterator<never>;
   }
 
   /** Sends an exit signal, as exit/2 does: `kill` cannot be refused. */

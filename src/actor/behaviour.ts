@@ -1,8 +1,9 @@
+import { EncodeError, LimitError } from '../errors.ts';
 import { type Behaviour, isPromise } from '../process/behaviour.ts';
 import type { Deferred } from '../process/deferred.ts';
 import { Cast, PendingCall } from '../process/pending-call.ts';
 import type { Process } from '../process/process.ts';
-import { toReason, UNDEF } from '../process/reasons.ts';
+import { reasonOf, toReason, UNDEF } from '../process/reasons.ts';
 import { GEN_CALL, GEN_CAST } from '../process/system.ts';
 import { Down, Exit } from '../process/system-messages.ts';
 import { Atom, atom } from '../term/atom.ts';
@@ -56,9 +57,13 @@ export class ActorBehaviour implements Behaviour {
   /** Whose request the running handler answers. Local calls are the process's `current` as well. */
   #caller: PendingCall | TermCaller | undefined = undefined;
 
-  constructor(process: Process, run: Setup, args: readonly unknown[]) {
+  /** Whether an answer that cannot travel is refused to its caller; else it is a crash, being our own fault. */
+  readonly #refusesUnsendable: boolean;
+
+  constructor(process: Process, run: Setup, args: readonly unknown[], refusesUnsendable = false) {
     this.#process = process;
     this.#setup = { run, args };
+    this.#refusesUnsendable = refusesUnsendable;
   }
 
   get hooks(): Hooks {
@@ -186,8 +191,13 @@ export class ActorBehaviour implements Behaviour {
     const process = this.#process;
     // Who ended while it worked has told its callers already.
     if (!process.alive) return;
-    if (caller instanceof PendingCall) process.system.answerCall(caller, value);
-    else process.system.answer(process, caller.pid, caller.tag, value);
+    try {
+      if (caller instanceof PendingCall) process.system.answerCall(caller, value);
+      else process.system.answer(process, caller.pid, caller.tag, value);
+    } catch (error) {
+      if (!this.#refusesUnsendable || !isUnsendable(error)) throw error;
+      this.#refuse(caller, reasonOf(error));
+    }
   }
 
   #refuse(caller: PendingCall | TermCaller, reason: unknown): void {
@@ -252,6 +262,11 @@ function methodOf(request: unknown): string | undefined {
 
 function argsOf(request: unknown): readonly unknown[] {
   return request instanceof Tuple ? request.elements.slice(1) : NO_ARGS;
+}
+
+/** Whether `error` says of a message that it has no term, or is too long. */
+export function isUnsendable(error: unknown): boolean {
+  return error instanceof EncodeError || error instanceof LimitError;
 }
 
 function ignore(): void {}

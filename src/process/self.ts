@@ -21,6 +21,7 @@ import type {
 } from './protocol.ts';
 import { describePid, describeReason, NOPROC, toReason } from './reasons.ts';
 import { Down } from './system-messages.ts';
+import { Watch, type WatchOptions } from './watch.ts';
 
 /**
  * A process as its own code sees it. Once the process has ended, every operation throws `ExitError` (or, where it
@@ -129,6 +130,12 @@ export class Self {
       if (process.state === DEAD) return Promise.reject(process.system.deadError(process));
       return process.system.callMethod(process, to, method, callArgs, options);
     });
+  }
+
+  /** Snapshots of a statechart, the first at once, then the latest after each change; see `node.watch`. */
+  watch<T>(to: Destination<T>, options?: WatchOptions): AsyncIterableIterator<MethodResult<T, 'snapshot'>> {
+    const watch = new Watch(this.#live().system, to, [this.signal, options?.signal]);
+    return watch as AsyncIterableIterator<never>;
   }
 
   /** Starts a process on this node. */
