@@ -13,6 +13,7 @@ export type {
 export type { Host, NetworkInterface } from './host.ts';
 export type { Log, LogArea, LogLevel, LogRecord } from './log.ts';
 export type { Random } from './random.ts';
+export type { RejectionOwner, Rejections } from './rejections.ts';
 export type { Resolver, ServiceRecord } from './resolver.ts';
 export type { ConnectOptions, Listener, ListenOptions, Stream, StreamHandlers, Streams } from './streams.ts';
 
@@ -21,6 +22,7 @@ import type { Datagrams } from './datagrams.ts';
 import type { Host } from './host.ts';
 import type { Log } from './log.ts';
 import type { Random } from './random.ts';
+import type { Rejections } from './rejections.ts';
 import type { Resolver } from './resolver.ts';
 import type { Streams } from './streams.ts';
 
@@ -33,4 +35,6 @@ export interface Env {
   readonly resolver: Resolver;
   readonly host: Host;
   readonly log: Log;
+  /** Absent: a promise rejected for nobody is the program's affair, also when a process made it. */
+  readonly rejections?: Rejections;
 }

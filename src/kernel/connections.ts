@@ -212,7 +212,7 @@ export class Connections {
     }, SETUP_MS);
     // A call of that node which is under way counts as ours; we dial only if it comes to nothing.
     if (this.#incoming.has(nodeName)) attempt.yielded = true;
-    else void this.#dial(attempt);
+    else this.#dialForAll(attempt);
     return attempt;
   }
 
@@ -230,6 +230,13 @@ export class Connections {
         `${longNames ? 'long' : 'short'} one; the two kinds cannot connect`
       );
     return undefined;
+  }
+
+  /** What happens on a link is nobody's in particular, though a process may have been the first to send there. */
+  #dialForAll(attempt: Attempt): void {
+    const { rejections } = this.#o.env;
+    if (rejections === undefined) void this.#dial(attempt);
+    else rejections.run(undefined, (wanted) => void this.#dial(wanted), attempt);
   }
 
   async #dial(attempt: Attempt): Promise<void> {
@@ -330,7 +337,7 @@ export class Connections {
         // We gave way to a call that came to nothing: dial ourselves.
         const attempt = this.#attempts.get(claimed);
         if (attempt?.yielded && attempt.call === undefined && !this.#incoming.has(claimed))
-          void this.#dial(attempt);
+          this.#dialForAll(attempt);
       },
     });
     this.#unauthenticated.add(connection);

@@ -1,4 +1,5 @@
 import type { TimerHandle } from '../env/clock.ts';
+import type { RejectionOwner } from '../env/rejections.ts';
 import { CallTimeoutError, type ExitError } from '../errors.ts';
 import { Pid } from '../term/identifiers.ts';
 import { type Behaviour, isPromise } from './behaviour.ts';
@@ -56,7 +57,7 @@ export class Extras {
 }
 
 /** One process as the runtime sees it: address, mailbox, ties to others, and what runs in it. */
-export class Process implements Runnable, CallOwner {
+export class Process implements Runnable, CallOwner, RejectionOwner {
   readonly system: ProcessSystem;
   readonly number: number;
   readonly pid: Pid;
@@ -107,6 +108,17 @@ export class Process implements Runnable, CallOwner {
   }
 
   run(): void {
+    const { rejections } = this.system;
+    if (rejections === undefined) this.runHere();
+    else rejections.run(this, runHere, this);
+  }
+
+  unhandledRejection(error: unknown): void {
+    this.system.failUnhandled(this, error);
+  }
+
+  /** @internal */
+  runHere(): void {
     switch (this.state) {
       case STARTING:
         this.#start();
@@ -365,6 +377,10 @@ export type Target = Process | Pid | At;
 
 function receiveTimeout(timeoutMs: number): CallTimeoutError {
   return new CallTimeoutError(`no message came within ${timeoutMs} ms`, timeoutMs);
+}
+
+function runHere(process: Process): void {
+  process.runHere();
 }
 
 function ignore(): void {}

@@ -1,5 +1,6 @@
 import type { Clock } from '../env/clock.ts';
 import type { Random } from '../env/random.ts';
+import type { Rejections } from '../env/rejections.ts';
 import { ExitError, NameTakenError, OptionsError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -47,6 +48,8 @@ export interface ProcessSystemOptions {
   readonly sink: SignalSink;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
+  /** Absent: promises that processes leave behind are not their affair. */
+  readonly rejections?: Rejections | undefined;
   /** What a message becomes on its way between two processes of this node: the same, unless a test wants copies. */
   readonly encodeLocal?: ((value: unknown) => unknown) | undefined;
 }
@@ -79,6 +82,8 @@ export class ProcessSystem {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   /** @internal */
+  readonly rejections: Rejections | undefined;
+  /** @internal */
   readonly scheduler: Scheduler;
   /** @internal */
   readonly refs: RefSource;
@@ -94,6 +99,7 @@ export class ProcessSystem {
   remoteSpawner: RemoteSpawner | undefined = undefined;
 
   readonly #encodeLocal: ((value: unknown) => unknown) | undefined;
+  readonly #unlisten: (() => void) | undefined;
   readonly #processes = new Map<number, Process>();
   readonly #names = new Map<string, Process>();
   readonly #nodeWatchers = new Set<Process>();
@@ -111,6 +117,8 @@ export class ProcessSystem {
     this.sink = options.sink;
     this.telemetry = options.telemetry;
     this.logger = options.logger;
+    this.rejections = options.rejections;
+    this.#unlisten = options.rejections?.listen();
     this.#encodeLocal = options.encodeLocal;
     this.scheduler = new Scheduler(options.clock);
     this.refs = new RefSource(options.node, options.creation);
@@ -559,6 +567,24 @@ export class ProcessSystem {
     this.terminate(process, reason, error);
   }
 
+  /**
+   * A promise that a process made was rejected for nobody: a crash, or, once the process has ended, a thing to note;
+   * that it could go on no longer since it had ended is no news. @internal
+   */
+  failUnhandled(process: Process, error: unknown): void {
+    if (process.state !== DEAD && process.state !== ENDING) {
+      this.fail(process, error);
+      return;
+    }
+    if (error instanceof ExitError && error.destination === describePid(process.pid)) return;
+    this.telemetry.count('process.late_rejection');
+    const text = error instanceof Error ? (error.stack ?? String(error)) : describeReason(error);
+    this.logger.warning(
+      'process',
+      `${describePid(process.pid)} (${process.label}) has ended, and left a promise that was rejected: ${text}`,
+    );
+  }
+
   /** @internal */
   reportCrash(process: Process, error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? String(error)) : describeReason(error);
@@ -684,6 +710,8 @@ export class ProcessSystem {
     const error = new ExitError(SHUTDOWN, this.node, `${this.node} has stopped`);
     this.callBook.rejectOwned(this.outside, error);
     this.callBook.stop();
+    // What the last processes leave behind is rejected before the next turn.
+    if (this.#unlisten !== undefined) this.clock.setImmediate(this.#unlisten);
   }
 
   #latestFirst(): Process[] {
