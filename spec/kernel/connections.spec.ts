@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EpmdClient } from '../../src/connection/epmd-client.ts';
+import { Acceptor } from '../../src/handshake/acceptor.ts';
+import { offeredFlags } from '../../src/handshake/flags.ts';
+import { encodeName } from '../../src/handshake/messages.ts';
 import { at, atom, type Node, startNode } from '../../src/index.ts';
+import { platformEnv } from '../../src/platform/index.ts';
 import { collector, history, Nodes, once } from '../support/nodes.ts';
-import { RawPeer } from '../support/raw-peer.ts';
+import { RawListener, RawPeer } from '../support/raw-peer.ts';
 
 let nodes: Nodes;
 beforeEach(async () => {
@@ -50,6 +55,107 @@ describe('two nodes that call each other at once', () => {
     await Promise.all(all.flatMap((a) => all.filter((b) => b !== a).map((b) => a.connect(b.name))));
     for (const node of all) expect(node.nodes()).toHaveLength(4);
   });
+});
+
+describe('what a caller is told of itself', () => {
+  /** The status word that a node answers to this name. */
+  async function statusFor(node: Node, name: string): Promise<[string, RawPeer]> {
+    const peer = await RawPeer.dial(node.port!);
+    nodes.atEnd(() => peer.close());
+    const body = encodeName({ version: 6, flags: offeredFlags(true), creation: 5, name });
+    peer.write(Buffer.concat([Buffer.of(0, body.length), body]));
+    const answer = (await peer.frame(2))!;
+    return [answer.subarray(1).toString('latin1'), peer];
+  }
+
+  /** A name that the port mapper knows, and the node's call there, which is never answered. */
+  async function called(by: Node, alive: string) {
+    const listener = await RawListener.open();
+    const name = nodes.name(alive);
+    const { streams, clock } = platformEnv();
+    const client = new EpmdClient({ streams, clock, host: '127.0.0.1', port: nodes.epmdPort });
+    const { registration } = await client.register({
+      name: name.split('@')[0]!,
+      port: listener.port,
+      hidden: true,
+    });
+    nodes.atEnd(() => {
+      listener.close();
+      return registration.close();
+    });
+    const done = by.connect(name).catch((error: unknown) => error);
+    return { name, listener, call: await listener.call(), done };
+  }
+
+  it('`ok` when it is unknown, `alive` when it is connected', async () => {
+    const [a, b] = await nodes.pair();
+    const [status, peer] = await statusFor(a, b.name);
+    expect(status).toBe('ok');
+    peer.close();
+    await a.connect(b.name);
+    expect((await statusFor(a, b.name))[0]).toBe('alive');
+    expect(a.nodes()).toEqual([b.name]);
+  });
+
+  it('holds nobody up: a stranger who claims a name and falls silent is passed by', async () => {
+    const [a, b] = await nodes.pair();
+    await statusFor(a, b.name);
+    await a.connect(b.name);
+    const m = await nodes.start({ name: nodes.name('m') });
+    const { name, listener, done } = await called(m, 'z');
+    expect((await statusFor(m, name))[0]).toBe('ok_simultaneous');
+    await (await listener.call()).handshake(acceptorAs(name));
+    expect(await done).toBeUndefined();
+  });
+
+  it('`nok` when we are calling it and our name is the greater: our call goes on', async () => {
+    const m = await nodes.start({ name: nodes.name('m') });
+    const { name, call, done } = await called(m, 'a');
+    const [status, peer] = await statusFor(m, name);
+    expect(status).toBe('nok');
+    await peer.closed;
+    await call.handshake(acceptorAs(name));
+    expect(await done).toBeUndefined();
+    expect(m.inspect().connections).toMatchObject([{ name, outgoing: true }]);
+  });
+
+  it('`ok_simultaneous` when its name is the greater: our call is given up', async () => {
+    const m = await nodes.start({ name: nodes.name('m') });
+    const { name, call, done } = await called(m, 'z');
+    const [status] = await statusFor(m, name);
+    expect(status).toBe('ok_simultaneous');
+    await call.closed;
+    const again = await RawPeer.call(m.port!, { name, to: m.name, cookie: nodes.cookie });
+    nodes.atEnd(() => again.close());
+    expect(await done).toBeUndefined();
+    expect(m.inspect().connections).toMatchObject([{ name, outgoing: false }]);
+  });
+
+  it('our call takes its turn again when the one we gave way to comes to nothing', async () => {
+    const m = await nodes.start({ name: nodes.name('m') });
+    const { name, listener, done } = await called(m, 'z');
+    const [, peer] = await statusFor(m, name);
+    peer.close();
+    await (await listener.call()).handshake(acceptorAs(name));
+    expect(await done).toBeUndefined();
+  });
+
+  it('`nok` when it is told so: we wait for the call that it makes', async () => {
+    const m = await nodes.start({ name: nodes.name('m') });
+    const { name, call, done } = await called(m, 'z');
+    await call.frame(2);
+    call.write(Buffer.from('\0\x04snok', 'latin1'));
+    await call.closed;
+    const theirs = await RawPeer.call(m.port!, { name, to: m.name, cookie: nodes.cookie });
+    nodes.atEnd(() => theirs.close());
+    expect(await done).toBeUndefined();
+    expect(m.inspect().connections).toMatchObject([{ name, outgoing: false }]);
+  });
+
+  function acceptorAs(name: string): Acceptor {
+    const local = { name, creation: 9, flags: offeredFlags(true) };
+    return new Acceptor({ local, address: 'here', cookieFor: () => nodes.cookie, challenge: 3 });
+  }
 });
 
 describe('a peer that comes back under its name while its old link still looks alive', () => {

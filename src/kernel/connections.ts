@@ -39,6 +39,12 @@ export interface ConnectionsOptions {
 /** The whole set-up of a connection, from look-up to proven cookie, as in OTP's net_setuptime. */
 const SETUP_MS = 7_000;
 
+/**
+ * How long we wait for a call of the peer's before we (also) call ourselves. A handshake takes milliseconds; one that
+ * does not move may come from a stranger who only claims the name, or from a peer whose own call has failed.
+ */
+const YIELD_MS = 1_000;
+
 /** One name that is being connected. */
 interface Attempt {
   readonly name: string;
@@ -54,6 +60,7 @@ interface Attempt {
   deadline: TimerHandle;
   /** The peer told us to expect its own call (`nok`), or we told it to go on with it (`ok_simultaneous`). */
   yielded: boolean;
+  patience: TimerHandle;
 }
 
 /**
@@ -203,6 +210,7 @@ export class Connections {
       waiters: [],
       deadline: undefined,
       yielded: false,
+      patience: undefined,
     };
     this.#attempts.set(nodeName, attempt);
     attempt.deadline = this.#o.env.clock.setTimeout(() => {
@@ -211,7 +219,7 @@ export class Connections {
       this.#fail(attempt, new ConnectionError(`no connection to ${nodeName} within ${SETUP_MS} ms`));
     }, SETUP_MS);
     // A call of that node which is under way counts as ours; we dial only if it comes to nothing.
-    if (this.#incoming.has(nodeName)) attempt.yielded = true;
+    if (this.#incoming.has(nodeName)) this.#yield(attempt);
     else this.#dialForAll(attempt);
     return attempt;
   }
@@ -239,9 +247,20 @@ export class Connections {
     else rejections.run(undefined, (wanted) => void this.#dial(wanted), attempt);
   }
 
+  /** Gives way to a call of the peer's, for a while. */
+  #yield(attempt: Attempt): void {
+    const { clock } = this.#o.env;
+    attempt.yielded = true;
+    clock.clearTimeout(attempt.patience);
+    attempt.patience = clock.setTimeout(() => {
+      if (this.#attempts.get(attempt.name) === attempt && attempt.yielded) void this.#dial(attempt);
+    }, YIELD_MS);
+  }
+
   async #dial(attempt: Attempt): Promise<void> {
     const { owner, env, setup } = this.#o;
     attempt.yielded = false;
+    env.clock.clearTimeout(attempt.patience);
     const dial = ++attempt.dials;
     const isWanted = () =>
       this.#attempts.get(attempt.name) === attempt && attempt.dials === dial && !attempt.yielded;
@@ -263,7 +282,7 @@ export class Connections {
           if (attempt.call === call) attempt.call = undefined;
           this.#closed(call, error, reason);
           if (this.#attempts.get(attempt.name) !== attempt || attempt.dials !== dial) return;
-          if (reason === 'nok') attempt.yielded = true;
+          if (reason === 'nok') this.#yield(attempt);
           else if (!attempt.yielded)
             this.#fail(attempt, error ?? new ConnectionError(`${attempt.name} closed the connection`));
         },
@@ -280,6 +299,7 @@ export class Connections {
     if (this.#attempts.get(attempt.name) !== attempt) return;
     this.#attempts.delete(attempt.name);
     env.clock.clearTimeout(attempt.deadline);
+    env.clock.clearTimeout(attempt.patience);
     attempt.abort.abort(error);
     attempt.call?.close(undefined, 'abandoned');
     const message = error instanceof Error ? error.message : String(error);
@@ -351,7 +371,7 @@ export class Connections {
     const attempt = this.#attempts.get(peerName);
     if (attempt !== undefined && !attempt.yielded) {
       if (peerName < own) return 'nok';
-      attempt.yielded = true;
+      this.#yield(attempt);
       attempt.call?.close(undefined, 'simultaneous');
       attempt.call = undefined;
       this.#remember(peerName, connection);
@@ -395,6 +415,7 @@ export class Connections {
     if (attempt !== undefined) {
       this.#attempts.delete(name);
       env.clock.clearTimeout(attempt.deadline);
+      env.clock.clearTimeout(attempt.patience);
       if (attempt.call !== connection) attempt.call?.close(undefined, 'duplicate');
       attempt.abort.abort(new ConnectionError(`${name} is connected`));
       // First of all: whoever hears of the nodeup may send too, and what was sent before comes before.
