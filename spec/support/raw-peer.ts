@@ -1,8 +1,11 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Acceptor } from '../../src/handshake/acceptor.ts';
-import { offeredFlags } from '../../src/handshake/flags.ts';
+import { DistFlag, offeredFlags } from '../../src/handshake/flags.ts';
 import { Initiator } from '../../src/handshake/initiator.ts';
 import { framed } from '../../src/handshake/messages.ts';
+
+/** What it offers: frames without a header, which are easier to write by hand. */
+const PASS_THROUGH = offeredFlags(true) & ~(DistFlag.DIST_HDR_ATOM_CACHE | DistFlag.FRAGMENTS);
 
 /** A bare socket to a node: says what it is told to, and counts what comes. */
 export class RawPeer {
@@ -46,7 +49,7 @@ export class RawPeer {
     const peer = await RawPeer.dial(port);
     await peer.handshake(
       new Initiator({
-        local: { name: options.name, creation: options.creation ?? 77, flags: offeredFlags(true) },
+        local: { name: options.name, creation: options.creation ?? 77, flags: PASS_THROUGH },
         peer: options.to,
         cookieFor: () => options.cookie,
         challenge: 1,

@@ -6,6 +6,8 @@
  */
 import { LengthFramer } from '../codec/framer.ts';
 import type { ByteWriter } from '../codec/writer.ts';
+import { AtomWriter } from '../dist/atom-writer.ts';
+import { BulkQueue } from '../dist/bulk.ts';
 import { DistDecoder } from '../dist/decode.ts';
 import { DistEncoder } from '../dist/encode.ts';
 import type { ControlSink } from '../dist/sink.ts';
@@ -169,7 +171,10 @@ export class Connection {
   attach(sink: ControlSink): void {
     const up = this.#live;
     const { limits, binaries } = this.#setup;
+    const fragments = hasFlag(up.peer.flags, DistFlag.FRAGMENTS);
     up.decoder = new DistDecoder({
+      headers: fragments || hasFlag(up.peer.flags, DistFlag.DIST_HDR_ATOM_CACHE),
+      fragments: fragments ? limits : undefined,
       peer: up.peer.name,
       terms: new TermDecoder({ binaries, maxTermDepth: limits.termDepth }),
       sink,
@@ -287,12 +292,17 @@ export class Connection {
     const { limits, clock, netTickTimeMs } = this.#setup;
     const { peer } = action;
     const has = (flag: DistFlags) => hasFlag(peer.flags, flag);
+    const cached = has(DistFlag.DIST_HDR_ATOM_CACHE);
+    const bulk = has(DistFlag.FRAGMENTS) ? new BulkQueue() : undefined;
     this.#up = {
       peer,
       replacesOld: action.replacesOld,
-      outbox: new Outbox(this.#stream, clock, limits.highWaterBytes, () => this.#owner.drained()),
+      outbox: new Outbox(this.#stream, clock, limits.highWaterBytes, () => this.#owner.drained(), bulk),
       encoder: new DistEncoder({
         frameBytes: limits.frameBytes,
+        headers: cached || bulk !== undefined,
+        atoms: cached ? new AtomWriter(this.#setup.name, peer.name) : undefined,
+        bulk,
         features: {
           DIST_MONITOR: has(DistFlag.DIST_MONITOR),
           DIST_MONITOR_NAME: has(DistFlag.DIST_MONITOR_NAME),
@@ -356,7 +366,7 @@ export class Connection {
 
   /** Sends what is queued, then ends. */
   end(reason: string): void {
-    this.#up?.outbox.flush();
+    this.#up?.outbox.flushAll();
     this.#stream.end();
     this.#end(undefined, reason);
   }

@@ -73,25 +73,27 @@ export const MANDATORY_FLAGS: DistFlags =
 export const MANDATORY_FLAGS_5: DistFlags = MANDATORY_FLAGS & ~DistFlag.HANDSHAKE_23;
 
 /**
- * What a hidden node of ours offers (0xd075f5fbc): all that OTP 25 does, without DIST_HDR_ATOM_CACHE and FRAGMENTS,
- * so that pass-through frames are in force. Accepted by OTP 25, 27 and 29.
+ * What a hidden node of ours offers (0xd07df7fbc): all that OTP 25 does. Which form frames have on a link follows
+ * from DIST_HDR_ATOM_CACHE and FRAGMENTS: without both they are pass-through frames.
  */
 export const OFFERED_FLAGS: DistFlags =
   MANDATORY_FLAGS |
   DistFlag.DIST_MONITOR |
   DistFlag.DIST_MONITOR_NAME |
   DistFlag.UNICODE_IO |
+  DistFlag.DIST_HDR_ATOM_CACHE |
   DistFlag.SMALL_ATOM_TAGS |
   DistFlag.SEND_SENDER |
   DistFlag.BIG_SEQTRACE_LABELS |
   DistFlag.EXIT_PAYLOAD |
+  DistFlag.FRAGMENTS |
   DistFlag.UNLINK_ID |
   DistFlag.MANDATORY_25_DIGEST |
   DistFlag.SPAWN |
   DistFlag.V4_NC |
   DistFlag.ALIAS;
 
-/** The flags a node of ours offers: with PUBLISHED (0xd075f5fbd) unless it is hidden. */
+/** The flags a node of ours offers: with PUBLISHED (0xd07df7fbd) unless it is hidden. */
 export function offeredFlags(hidden: boolean): DistFlags {
   return hidden ? OFFERED_FLAGS : OFFERED_FLAGS | DistFlag.PUBLISHED;
 }
