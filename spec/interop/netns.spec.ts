@@ -1,0 +1,121 @@
+/** Hosts that are network namespaces on a bridge: what gossip does on networks that come, go, lose and split. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { canDisturb, describeNetns, type Host, NetLab } from '../support/netns/lab.ts';
+
+const PORT = 45_893;
+const TICK = { netTickTime: 1_500 };
+
+describeNetns('hosts on one network', () => {
+  let lab: NetLab;
+  let lan: string;
+
+  beforeEach(() => {
+    lab = new NetLab();
+    lan = lab.bridge('lan');
+  });
+
+  afterEach(() => lab.close());
+
+  const host = (number: number): Host =>
+    lab.host(`h${number}`, { bridge: lan, address: `10.77.0.${number}` });
+  const gossip = { port: PORT };
+
+  /** Starts a node on each host at once: `n@address`. */
+  const startAll = (hosts: readonly Host[], options: Parameters<Host['start']>[1] = { gossip }) =>
+    Promise.all(hosts.map((one) => one.start('n', options)));
+
+  const fullMesh = async (hosts: readonly Host[], since = hosts.map(() => 0)): Promise<void> => {
+    await Promise.all(
+      hosts.flatMap((one, index) =>
+        hosts.filter((other) => other !== one).map((other) => one.nodeUp(`n@${other.address}`, since[index])),
+      ),
+    );
+  };
+
+  it('find each other by multicast, three of them, with libcluster’s defaults but for the port', async () => {
+    const hosts = [host(1), host(2), host(3)];
+    await startAll(hosts);
+    await fullMesh(hosts);
+  });
+
+  it('find each other by seals, and reach each other without a port mapper', async () => {
+    const hosts = [host(1), host(2)];
+    await startAll(hosts, { epmd: { mode: 'off' }, gossip: { ...gossip, seal: 'secretbox', secret: 's' } });
+    await fullMesh(hosts);
+  });
+
+  it('find each other by broadcast alone', async () => {
+    const hosts = [host(1), host(2), host(3)];
+    await startAll(hosts, { gossip: { ...gossip, broadcastOnly: true } });
+    await fullMesh(hosts);
+  });
+
+  it('join when their link comes up after the start, without a restart', async () => {
+    const [early, late] = [host(1), host(2)];
+    late.linkDown();
+    await early.start('n', { gossip });
+    await late.start('n', { gossip, listen: { host: '0.0.0.0' } });
+    await late.until(
+      'a word about the group',
+      ({ message }) => message?.includes('cannot join group') === true,
+    );
+    late.linkUp();
+    await fullMesh([early, late]);
+  });
+
+  it('lose each other when they are parted and meet again when they are healed', async () => {
+    const hosts = [host(1), host(2), host(3)];
+    await startAll(hosts, { gossip, ...TICK });
+    await fullMesh(hosts);
+    const [alone, ...others] = hosts as [Host, Host, Host];
+    const marks = hosts.map((one) => one.mark());
+    alone.unplug();
+    await Promise.all(
+      others.flatMap((one, index) => [
+        one.nodeDown(`n@${alone.address}`, marks[index + 1]),
+        alone.nodeDown(`n@${one.address}`, marks[0]),
+      ]),
+    );
+    // The two that stayed together never lost each other.
+    const parted = hosts.map((one) => one.mark());
+    alone.plug();
+    await Promise.all(
+      others.flatMap((one, index) => [
+        one.nodeUp(`n@${alone.address}`, parted[index + 1]),
+        alone.nodeUp(`n@${one.address}`, parted[0]),
+      ]),
+    );
+    for (const one of others) expect(one.met).toHaveLength(3);
+  });
+
+  it('with two interfaces, meet those behind the one that multicastIf names', async () => {
+    const other = lab.bridge('other');
+    const left = lab.host('left', { bridge: lan, address: '10.77.0.1' });
+    const right = lab.host('right', { bridge: other, address: '10.78.0.1' });
+    const middle = lab.host(
+      'middle',
+      { bridge: lan, address: '10.77.0.2' },
+      { bridge: other, address: '10.78.0.2' },
+    );
+    await Promise.all([left.start('n', { gossip }), right.start('n', { gossip })]);
+    await middle.start('n', { address: '10.78.0.2', gossip: { ...gossip, multicastIf: 'eth1' } });
+    await Promise.all([middle.nodeUp('n@10.78.0.1'), right.nodeUp('n@10.78.0.2')]);
+    // All that the left one has heard are its own datagrams, and it has heard each of them.
+    const { 'gossip.heard': heard = 0, 'gossip.sent': sent } = await left.counters();
+    expect(heard).toBe(sent);
+    await middle.stop();
+    await middle.start('n', { gossip });
+    await Promise.all([middle.nodeUp('n@10.77.0.1'), left.nodeUp('n@10.77.0.2')]);
+    expect(left.met).toEqual(['n@10.77.0.2']);
+  });
+
+  const disturbed = canDisturb();
+  if (!disturbed)
+    console.warn('SKIPPED loss and delay between hosts: this kernel has no netem (module sch_netem)');
+  it.runIf(disturbed)('find each other although 30% is lost and all is 200 ms late', async () => {
+    const hosts = [host(1), host(2), host(3)];
+    for (const one of hosts) one.disturb('loss', '30%', 'delay', '200ms');
+    await startAll(hosts);
+    await fullMesh(hosts);
+  });
+});
