@@ -215,7 +215,7 @@ export class Connection {
   #wrote(up: Up): boolean {
     if (up.outbox.wrote()) return true;
     const { unsentBytes } = this.#setup.limits;
-    const overLimit = up.outbox.waitingBytes > unsentBytes;
+    const overLimit = up.outbox.crowdBytes > unsentBytes;
     // One frame alone may be longer than the limit; what is written behind it may not.
     const wasOverLimit = this.#overLimit;
     this.#overLimit = overLimit;

@@ -57,6 +57,11 @@ export class Outbox {
     return this.#closed ? 0 : this.writer.position + this.#stream.bufferedBytes + this.#bulkBytes;
   }
 
+  /** The same without the longest message in fragments: one may be longer than any limit, and others overtake it. */
+  get crowdBytes(): number {
+    return this.waitingBytes - (this.#bulk?.longestBytes ?? 0);
+  }
+
   get #bulkBytes(): number {
     return this.#bulk === undefined ? 0 : this.#bulk.bytes;
   }

@@ -19,10 +19,10 @@ export class AtomWriter implements AtomIndexes {
   readonly #local: Atom;
   readonly #peer: Atom;
   readonly #slots: (Atom | undefined)[] = new Array(SLOTS).fill(undefined);
-  /** The frame that last used a slot, and the slot's place among its references. */
+  /** For each slot, number of the frame that last used it and the slot's place in its header: frame * 256 + place. */
   readonly #usedBy = new Float64Array(SLOTS);
-  readonly #places = new Uint8Array(SLOTS);
-  readonly #refs = new Uint16Array(MAX_REFS);
+  readonly #refs = new Uint16Array(MAX_REFS + 1);
+  /** Number of the present frame, times 256. */
   #frame = 0;
   #count = 0;
   #newBytes = 0;
@@ -34,7 +34,7 @@ export class AtomWriter implements AtomIndexes {
 
   /** Begins a frame. */
   begin(): void {
-    this.#frame++;
+    this.#frame += 256;
     this.#count = 0;
     this.#newBytes = 0;
   }
@@ -42,21 +42,25 @@ export class AtomWriter implements AtomIndexes {
   /** The atom's place in this frame's header; -1 when it must stand in the term. */
   indexOf(value: Atom): number {
     const { slot } = value;
-    if (this.#usedBy[slot] === this.#frame) return this.#slots[slot] === value ? this.#places[slot]! : -1;
+    const known = this.#slots[slot] === value;
+    const used = this.#usedBy[slot]! - this.#frame;
+    // Used in this frame already, by this atom or by another that shares the slot.
+    if (used >= 0) return known ? used : -1;
     const place = this.#count;
-    if (place === MAX_REFS) return -1;
-    if (this.#slots[slot] === value) this.#refs[place] = slot;
-    else {
-      const bytes = Buffer.byteLength(value.name);
-      if (bytes > MAX_TEXT_BYTES) return -1;
-      this.#slots[slot] = value;
-      this.#refs[place] = slot | NEW;
-      this.#newBytes += 1 + bytes;
-    }
-    this.#usedBy[slot] = this.#frame;
-    this.#places[slot] = place;
+    if (place === MAX_REFS || !(known || this.#enter(value, place))) return -1;
+    if (known) this.#refs[place] = slot;
+    this.#usedBy[slot] = this.#frame + place;
     this.#count = place + 1;
     return place;
+  }
+
+  #enter(value: Atom, place: number): boolean {
+    const bytes = Buffer.byteLength(value.name);
+    if (bytes > MAX_TEXT_BYTES) return false;
+    this.#slots[value.slot] = value;
+    this.#refs[place] = value.slot | NEW;
+    this.#newBytes += 1 + bytes;
+    return true;
   }
 
   /** The two nodes of the link; other nodes' names stand in the term. */
@@ -81,13 +85,22 @@ export class AtomWriter implements AtomIndexes {
     const count = this.#count;
     buffer[at] = count;
     if (count === 0) return at + 1;
-    const flags = at + 1;
-    let p = flags + (count >> 1) + 1;
-    for (let i = flags; i < p; i++) buffer[i] = 0;
-    for (let i = 0; i < count; i++) {
+    const refs = this.#refs;
+    refs[count] = 0;
+    let p = at + 1;
+    // A reference's high byte holds its segment, and 128 where it is new. Past the last one the nibbles are 0.
+    for (let i = 0; i <= count; i += 2)
+      buffer[p++] = nibble(refs[i]! >> 8) | (i < count ? nibble(refs[i + 1]! >> 8) << 4 : 0);
+    if (this.#newBytes > 0) return this.#writeNew(buffer, p);
+    for (let i = 0; i < count; i++) buffer[p++] = refs[i]!;
+    return p;
+  }
+
+  /** References of which some are new. */
+  #writeNew(buffer: Buffer, at: number): number {
+    let p = at;
+    for (let i = 0; i < this.#count; i++) {
       const ref = this.#refs[i]!;
-      const nibble = ((ref >> 8) & 7) | ((ref & NEW) === 0 ? 0 : 8);
-      buffer[flags + (i >> 1)]! |= (i & 1) === 0 ? nibble : nibble << 4;
       buffer[p++] = ref;
       if ((ref & NEW) === 0) continue;
       const bytes = buffer.utf8Write(this.#slots[ref & (SLOTS - 1)]!.name, p + 1);
@@ -106,3 +119,5 @@ export class AtomWriter implements AtomIndexes {
     this.begin();
   }
 }
+
+const nibble = (high: number): number => (high & 7) | (high >> 4);

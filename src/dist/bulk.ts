@@ -39,6 +39,8 @@ interface Lane {
 export class BulkQueue {
   /** Bytes that wait here. */
   bytes = 0;
+  /** The longest message since nothing waited: what a limit on waiting bytes must leave room for. */
+  longestBytes = 0;
   readonly #lanes = new Map<Pid, Lane>();
   readonly #behindAll: Item[] = [];
   #numbers = 0;
@@ -70,6 +72,7 @@ export class BulkQueue {
   message(from: Pid, data: Buffer, at: number, fragment: number): void {
     this.#lane(from).items.push({ number: ++this.#numbers, data, at, fragment });
     this.bytes += data.length - at;
+    if (data.length > this.longestBytes) this.longestBytes = data.length;
   }
 
   /** Gives out the next frame, in one or two pieces. Not when empty. */
@@ -84,10 +87,12 @@ export class BulkQueue {
     if (item.fragment === 0) lane.items.shift();
     if (lane.items.length > 0) this.#lanes.set(from, lane);
     this.#release(write);
+    if (this.bytes === 0) this.longestBytes = 0;
   }
 
   clear(): void {
     this.bytes = 0;
+    this.longestBytes = 0;
     this.#lanes.clear();
     this.#behindAll.length = 0;
   }
