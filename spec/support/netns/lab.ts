@@ -60,24 +60,46 @@ export function describeNetns(title: string, suite: () => void): void {
   describe.skipIf(true)(title, suite);
 }
 
-/** Whether the kernel can lose and delay packets (`tc netem`). */
-export function canDisturb(): boolean {
-  const probe = `${PREFIX}${process.pid}-netem`;
-  try {
-    ip('netns', 'add', probe);
-    execFileSync('tc', ['-n', probe, 'qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'loss', '1%'], {
-      stdio: 'ignore',
-    });
-    return true;
-  } catch {
-    return false;
-  } finally {
+/** How packets are disturbed here: `netem` loses and delays them; where the kernel lacks it, `nft` only loses them. */
+export type Disturbance = 'netem' | 'nft';
+
+const LOSS_PERCENT = 30;
+const DELAY_MS = 200;
+
+function disturb(namespace: string, device: string, by: Disturbance): void {
+  if (by === 'netem') {
+    const netem = ['netem', 'loss', `${LOSS_PERCENT}%`, 'delay', `${DELAY_MS}ms`];
+    execFileSync('tc', ['-n', namespace, 'qdisc', 'add', 'dev', device, 'root', ...netem], { stdio: 'pipe' });
+    return;
+  }
+  // Where packets arrive: one that is dropped where it leaves would be an error to its sender.
+  const rules = [
+    'add table inet loss',
+    'add chain inet loss arriving { type filter hook prerouting priority 0; }',
+    `add rule inet loss arriving iifname ${device} numgen random mod 100 < ${LOSS_PERCENT} drop`,
+  ];
+  execFileSync('ip', ['netns', 'exec', namespace, 'nft', rules.join('; ')], { stdio: 'pipe' });
+}
+
+/** What this machine can do to packets, the best first; undefined: nothing. */
+export function disturbance(): Disturbance | undefined {
+  for (const by of ['netem', 'nft'] as const) {
+    const probe = `${PREFIX}${process.pid}-probe`;
     try {
-      ip('netns', 'del', probe);
+      ip('netns', 'add', probe);
+      disturb(probe, 'lo', by);
+      return by;
     } catch {
-      // It was never made.
+      // The next one, then.
+    } finally {
+      try {
+        ip('netns', 'del', probe);
+      } catch {
+        // It was never made.
+      }
     }
   }
+  return undefined;
 }
 
 /** Hosts on bridges, all of them network namespaces of this machine. `close` leaves nothing of them. */
@@ -176,9 +198,9 @@ export class Host {
     ip('-n', bridge, 'link', 'set', port, 'master', 'br0');
   }
 
-  /** Loses and delays what leaves this host. */
-  disturb(...netem: readonly string[]): void {
-    execFileSync('tc', ['-n', this.#namespace, 'qdisc', 'add', 'dev', 'eth0', 'root', 'netem', ...netem]);
+  /** Loses 30% of what this host sends or hears, and with netem delays it by 200 ms. */
+  disturb(by: Disturbance): void {
+    disturb(this.#namespace, 'eth0', by);
   }
 
   /** Starts a node here: `alive@address`. */
