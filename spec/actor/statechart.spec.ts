@@ -11,7 +11,9 @@ import {
   setup,
 } from 'xstate';
 import { actorRef } from '../../src/actor/actor-ref.ts';
+import { child } from '../../src/actor/child.ts';
 import { statechart } from '../../src/actor/statechart.ts';
+import { supervisor } from '../../src/actor/supervisor.ts';
 import { ExitError } from '../../src/errors.ts';
 import type { Node } from '../../src/node.ts';
 import { type AnyDestination, at } from '../../src/process/destination.ts';
@@ -492,17 +494,28 @@ describe('a statechart', () => {
     expect(await home.ended(home.spawn(Done, []))).toBe(atom('normal'));
   });
 
+  it('that is done from the start has started nevertheless, for its supervisor', async () => {
+    const home = new World().start('a@one');
+    const Done = statechart(
+      'done',
+      setup({}).createMachine({ initial: 'a', states: { a: { type: 'final' } } }),
+    );
+    const Top = supervisor('top', {}, () => [child(Done, [], { restart: 'transient' })]);
+    const top = home.spawn(Top, []);
+    expect(await call(home, top, 'countChildren')).toMatchObject({ specs: 1 });
+  });
+
   it('takes its children, timers and callbacks with it', async () => {
     const world = new World();
     const home = world.start('a@one');
     let cleaned = 0;
-    const child = fromCallback(() => () => {
+    const kid = fromCallback(() => () => {
       cleaned += 1;
     });
     const Parent = statechart(
       'parent',
-      setup({ actors: { child } }).createMachine({
-        invoke: { src: 'child' },
+      setup({ actors: { kid } }).createMachine({
+        invoke: { src: 'kid' },
         initial: 'a',
         states: { a: { after: { 60000: 'b' } }, b: {} },
       }),
@@ -520,12 +533,12 @@ describe('a statechart', () => {
 
   it('shows references to its children by their ids', async () => {
     const home = new World().start('a@one', { encodeLocal: copy });
-    const child = fromCallback(() => {});
+    const kid = fromCallback(() => {});
     const Parent = statechart(
       'parent',
-      setup({ actors: { child } }).createMachine({
+      setup({ actors: { kid } }).createMachine({
         context: ({ spawn }) => ({
-          list: [1, { ref: spawn('child', { id: 'kid' }) }],
+          list: [1, { ref: spawn('kid', { id: 'kid' }) }],
           depot: actorRef('depot'),
         }),
       }),
