@@ -30,6 +30,19 @@ it('own-strategy.ts prints what its first comment says', async () => {
   expect(await output('own-strategy.ts')).toBe('left@127.0.0.1 is connected to right@127.0.0.1\n');
 });
 
+it('statechart.ts prints what its first comment says', async () => {
+  expect(await output('statechart.ts')).toBe(
+    [
+      'the light is red',
+      'somebody presses the button',
+      'the light is green, for walker 1',
+      'the light is red',
+      'the light is off',
+      '',
+    ].join('\n'),
+  );
+});
+
 describeBeam('from-erlang.ts', () => {
   it('prints what its first comment says', async () => {
     expect(await output('from-erlang.ts')).toBe(
