@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import {
+  at,
+  atom,
+  bytes,
+  type Env,
+  type Node,
+  type Pid,
+  type Self,
+  type Tuple,
+  tuple,
+} from '../../src/index.ts';
+import { platformEnv } from '../../src/platform/index.ts';
+import { type Beam, describeBeam } from '../support/beam.ts';
+import { inProcess, Lab, once } from './lab.ts';
+
+const MB = 1024 * 1024;
+const md5 = (data: Uint8Array): string => createHash('md5').update(data).digest('hex');
+
+/** Bytes that are no text, different for each seed. */
+function blob(length: number, seed: number): Uint8Array {
+  const data = new Uint8Array(length);
+  for (let i = 0, x = seed + 1; i < length; i++) {
+    x = (x * 1103515245 + 12345) & 0x7fffffff;
+    data[i] = x >> 16;
+  }
+  data[0] = 255;
+  return data;
+}
+
+/** The platform, with the bytes told that arrive. */
+function watched(onBytes: (count: number) => void): Env {
+  const env = platformEnv();
+  return {
+    ...env,
+    log: { write: () => {} },
+    streams: {
+      listen: env.streams.listen,
+      connect: async (options) => {
+        const stream = await env.streams.connect(options);
+        const start = stream.start.bind(stream);
+        stream.start = (handlers) =>
+          start({
+            ...handlers,
+            data: (chunk) => {
+              onBytes(chunk.length);
+              handlers.data(chunk);
+            },
+          });
+        return stream;
+      },
+    },
+  };
+}
+
+/** Calls one after the other for as long as `running`, and the median of what they took. */
+async function medianCallMs(node: Node, beam: Beam, running: () => boolean): Promise<number> {
+  const took: number[] = [];
+  do {
+    const start = performance.now();
+    await node.call(at(beam.name, 'server'), 'get');
+    took.push(performance.now() - start);
+  } while (running());
+  expect(took.length).toBeGreaterThan(20);
+  return took.sort((a, b) => a - b)[took.length >> 1]!;
+}
+
+describeBeam('big messages', () => {
+  let lab: Lab;
+  let beam: Beam;
+  let node: Node;
+
+  beforeAll(async () => {
+    lab = await Lab.open();
+    [beam, node] = await Promise.all([lab.beam('beam'), lab.node('ours', { binaries: 'bytes' })]);
+    // Answers {Pid, Key, Binary} with {Key, MD5, Size}.
+    await beam.eval(`
+      Sum = fun F() -> receive {From, Key, Bin} -> From ! {Key, erlang:md5(Bin), byte_size(Bin)}, F() end end,
+      register(sum, spawn(Sum))`);
+    await node.connect(beam.name);
+  });
+
+  afterAll(() => lab?.close());
+
+  it('of 100 MB to a BEAM let small calls pass', async () => {
+    const data = blob(100 * MB, 1);
+    let done = false;
+    const answered = inProcess(node, async (self) => {
+      self.send(at(beam.name, 'sum'), tuple(self.pid, atom('big'), data));
+      const answer = await self.receive<Tuple>({ timeout: 60_000 });
+      done = true;
+      return answer;
+    });
+    const medianMs = await medianCallMs(node, beam, () => !done);
+    const answer = await answered;
+    expect(answer.at(2)).toBe(100 * MB);
+    expect(Buffer.from(bytes(answer.at(1) as Uint8Array)).toString('hex')).toBe(md5(data));
+    expect(medianMs).toBeLessThan(5);
+  }, 120_000);
+
+  it('of 100 MB from a BEAM let small calls pass', async () => {
+    let done = false;
+    const received = inProcess(node, async (self) => {
+      self.register('sink');
+      const got = await self.receive<Uint8Array>({ timeout: 60_000 });
+      done = true;
+      return got;
+    });
+    const sent = beam.eval(`
+      Bin = binary:copy(<<255, 254, (rand:bytes(1048574))/binary>>, 100),
+      {sink, '${node.name}'} ! Bin,
+      binary:encode_hex(erlang:md5(Bin))`);
+    const medianMs = await medianCallMs(node, beam, () => !done);
+    expect((await sent).toLowerCase()).toBe(`<<"${md5(await received)}">>`);
+    expect(medianMs).toBeLessThan(5);
+  }, 120_000);
+
+  it('of many processes to a BEAM arrive whole, in the order of each sender', async () => {
+    const SENDERS = 8;
+    const ROUNDS = 5;
+    await Promise.all(
+      Array.from({ length: SENDERS }, (_, i) =>
+        inProcess(node, async (self: Self) => {
+          const sums: string[] = [];
+          for (let round = 0; round < ROUNDS; round++) {
+            const data = blob(70_000 + 150_000 * i + 11 * round, i * 100 + round);
+            sums.push(md5(data));
+            self.send(at(beam.name, 'sum'), tuple(self.pid, round, data));
+            self.send(at(beam.name, 'sum'), tuple(self.pid, atom(`small${round}`), blob(10, round)));
+          }
+          for (let round = 0; round < ROUNDS; round++) {
+            const big = await self.receive<Tuple>({ timeout: 20_000 });
+            expect([big.at(0), Buffer.from(big.at(1) as Uint8Array).toString('hex')]).toEqual([
+              round,
+              sums[round],
+            ]);
+            const small = await self.receive<Tuple>({ timeout: 20_000 });
+            expect(small.at(0)).toBe(atom(`small${round}`));
+          }
+        }),
+      ),
+    );
+  }, 60_000);
+
+  it('of many processes of a BEAM arrive whole, in the order of each sender', async () => {
+    const SENDERS = 8;
+    const ROUNDS = 5;
+    const received = inProcess(node, async (self) => {
+      self.register('collector');
+      const next = new Map<Pid, number>();
+      for (let count = 0; count < SENDERS * ROUNDS; count++) {
+        const [from, round, sum, data] = (
+          await self.receive<Tuple<[Pid, number, Uint8Array, Uint8Array]>>({ timeout: 20_000 })
+        ).elements;
+        expect(round).toBe(next.get(from) ?? 0);
+        next.set(from, round + 1);
+        expect(Buffer.from(sum).toString('hex')).toBe(md5(data));
+      }
+      return next.size;
+    });
+    await beam.eval(`
+      Bins = [{R, <<255, (rand:bytes(70000 + 200000 * R))/binary>>} || R <- lists:seq(0, ${ROUNDS - 1})],
+      [spawn(fun() ->
+        [{collector, '${node.name}'} ! {self(), R, erlang:md5(B), B} || {R, B} <- Bins]
+      end) || _ <- lists:seq(1, ${SENDERS})], ok`);
+    expect(await received).toBe(SENDERS);
+  }, 60_000);
+
+  it('whose sender is killed in the middle are dropped with the link', async () => {
+    const victim = await lab.beam('victim');
+    let bytesIn = 0;
+    let halfway = (): void => {};
+    const reached = new Promise<void>((resolve) => {
+      halfway = resolve;
+    });
+    const env = watched((count) => {
+      bytesIn += count;
+      if (bytesIn > 5 * MB) halfway();
+    });
+    const other = await lab.node('other', { env });
+    await other.connect(victim.name);
+    let messages = 0;
+    other.spawn(
+      async (self: Self) => {
+        for await (const _ of self) messages++;
+      },
+      [],
+      { name: 'sink' },
+    );
+    const down = once(other, 'nodedown', victim.name);
+    const sending = victim
+      .eval(`{sink, '${other.name}'} ! binary:copy(<<255>>, ${100 * MB}), ok`)
+      .catch(() => {});
+    await reached;
+    await victim.kill();
+    await down;
+    await sending;
+    expect(bytesIn).toBeLessThan(100 * MB);
+    expect(messages).toBe(0);
+    expect(await other.ping(beam.name)).toBe('pong');
+  }, 60_000);
+});
