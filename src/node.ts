@@ -5,6 +5,7 @@
  * of every pid), processes, discovery. Order of stop: the reverse.
  */
 import type { Connection, ConnectionSetup } from './connection/connection.ts';
+import type { NodeToRegister } from './connection/epmd-client.ts';
 import { EpmdKeeper } from './connection/epmd-keeper.ts';
 import { Discovery, type Whereabouts } from './discovery/index.ts';
 import type { Env, LogArea } from './env/index.ts';
@@ -14,7 +15,8 @@ import { Connections, type PeerAddress } from './kernel/connections.ts';
 import { Inbound } from './kernel/inbound.ts';
 import { Outbound } from './kernel/outbound.ts';
 import { Spawner } from './kernel/spawner.ts';
-import { beamishProcess, type NodeView, netKernel } from './kernel/system-processes.ts';
+import type { NodeView } from './kernel/system-processes.ts';
+import { type Driver, SystemTree } from './kernel/system-tree.ts';
 import { aliveOf, hostOf, type NodeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { platformEnv } from './platform/index.ts';
 import { makeClient } from './process/client.ts';
@@ -94,12 +96,15 @@ export class Node {
   readonly #env: Env;
   readonly #telemetry: Telemetry;
   readonly #logger: Logger;
-  readonly #epmd: EpmdKeeper;
+  #epmd: EpmdKeeper;
+  #tree: SystemTree | undefined;
   #port: number | undefined;
   #creation = 0;
   #connections!: Connections;
   #processes!: ProcessSystem;
   #spawner!: Spawner;
+  /** Whether a process looks after the port mapper's client. */
+  #epmdOwned = false;
   #discovery: Discovery | undefined;
   /** Where nodes listen that discovery is connecting, as far as it was told. */
   readonly #told = new Map<string, PeerAddress>();
@@ -118,18 +123,7 @@ export class Node {
     this.#env = env;
     this.#telemetry = new Telemetry(options.name);
     this.#logger = new Logger(env.log, env.clock, options.name);
-    this.#epmd = new EpmdKeeper({
-      streams: env.streams,
-      clock: env.clock,
-      random: env.random,
-      host: env.host,
-      telemetry: this.#telemetry,
-      logger: this.#logger,
-      mode: options.epmd.mode,
-      port: options.epmd.port,
-      ...(options.epmd.host === undefined ? {} : { listenHost: options.epmd.host }),
-      maxSockets: options.limits.unauthenticatedSockets,
-    });
+    this.#epmd = this.#makeKeeper();
   }
 
   /** Incarnation number: changes with every start of a node of this name; part of its pids. */
@@ -192,9 +186,7 @@ export class Node {
     });
     try {
       if (listen !== false) this.#port = (await this.#connections.listen(listen.host, listen.port)).port;
-      const { creation } = await this.#epmd.start(
-        this.#port === undefined ? undefined : { name: aliveOf(this.name), port: this.#port, hidden },
-      );
+      const { creation } = await this.#epmd.start(this.#registration());
       setup.creation = creation;
       this.#creation = creation;
       this.#processes = new ProcessSystem({
@@ -209,33 +201,89 @@ export class Node {
       });
       this.#spawner = new Spawner(this.#processes, this.#connections, actors);
       this.#processes.remoteSpawner = this.#spawner;
-      this.#processes.spawn(netKernel, [], { name: 'net_kernel' });
-      this.#processes.spawn(beamishProcess, [this.#view()], { name: 'beamish' });
+      this.#tree = new SystemTree({
+        processes: this.#processes,
+        clock: env.clock,
+        logger: this.#logger,
+        view: this.#view(),
+        makeEpmd: () => this.#epmdDriver(),
+        makeDiscovery: Object.keys(topologies).length > 0 ? () => this.#makeDiscovery() : undefined,
+        linkTo: (nodeName) => this.#connections.up(nodeName),
+        gaveUp: () => void this.stop(),
+      });
+      const treeStarted = this.#tree.start();
+      // A handshake takes turns of the event loop; by the end of this one the system processes are there.
       this.#connections.ready();
-      if (Object.keys(topologies).length > 0) {
-        this.#discovery = new Discovery({
-          self: { name: this.name, port: this.#port ?? 0, creation },
-          topologies,
-          env,
-          telemetry: this.#telemetry,
-          logger: this.#logger,
-          limits: {
-            connectQueue: limits.connectQueueNames,
-            connectAttempts: limits.connectAttempts,
-            newNamesPerSecond: limits.newNamesPerSecond,
-          },
-          connect: (nodeName, whereabouts) => this.#connectAt(nodeName, whereabouts),
-          connected: (nodeName) => this.#connections.up(nodeName) !== undefined,
-          disconnect: (nodeName) => void this.#connections.disconnect(nodeName),
-          connectedNodes: () => this.#inbound.size,
-          names: () => this.#epmd.names(),
-        });
-        await this.#discovery.start();
-      }
+      await treeStarted;
     } catch (error) {
       await this.stop();
       throw error;
     }
+  }
+
+  /** The first port mapper's client has registered the node when its process begins; later ones do it anew. */
+  #epmdDriver(): Driver {
+    const first = this.#epmd;
+    if (!this.#epmdOwned) {
+      this.#epmdOwned = true;
+      return { start: () => Promise.resolve(), stop: () => first.stop() };
+    }
+    const keeper = this.#makeKeeper();
+    this.#epmd = keeper;
+    return {
+      start: async () => {
+        await first.stop();
+        // The creation of this node stays what it is: its pids carry it.
+        await keeper.start(this.#registration());
+      },
+      stop: () => keeper.stop(),
+    };
+  }
+
+  #registration(): NodeToRegister | undefined {
+    const { hidden } = this.#options;
+    return this.#port === undefined ? undefined : { name: aliveOf(this.name), port: this.#port, hidden };
+  }
+
+  #makeKeeper(): EpmdKeeper {
+    const options = this.#options;
+    const env = this.#env;
+    return new EpmdKeeper({
+      streams: env.streams,
+      clock: env.clock,
+      random: env.random,
+      host: env.host,
+      telemetry: this.#telemetry,
+      logger: this.#logger,
+      mode: options.epmd.mode,
+      port: options.epmd.port,
+      ...(options.epmd.host === undefined ? {} : { listenHost: options.epmd.host }),
+      maxSockets: options.limits.unauthenticatedSockets,
+    });
+  }
+
+  #makeDiscovery(): Discovery {
+    const { topologies, limits } = this.#options;
+    const env = this.#env;
+    const creation = this.#creation;
+    this.#discovery = new Discovery({
+      self: { name: this.name, port: this.#port ?? 0, creation },
+      topologies,
+      env,
+      telemetry: this.#telemetry,
+      logger: this.#logger,
+      limits: {
+        connectQueue: limits.connectQueueNames,
+        connectAttempts: limits.connectAttempts,
+        newNamesPerSecond: limits.newNamesPerSecond,
+      },
+      connect: (nodeName, whereabouts) => this.#connectAt(nodeName, whereabouts),
+      connected: (nodeName) => this.#connections.up(nodeName) !== undefined,
+      disconnect: (nodeName) => void this.#connections.disconnect(nodeName),
+      connectedNodes: () => this.#inbound.size,
+      names: () => this.#epmd.names(),
+    });
+    return this.#discovery;
   }
 
   // ---- processes
@@ -493,7 +541,7 @@ export class Node {
   }
 
   async #stop(): Promise<void> {
-    await this.#discovery?.stop();
+    this.#tree?.stopping();
     await this.#processes?.stop();
     await this.#connections.stop();
     await this.#epmd.stop();
@@ -530,6 +578,7 @@ export class Node {
     const inbound = new Inbound(connection, this.#processes, this.#spawner, this.#telemetry);
     this.#inbound.set(connection, inbound);
     connection.attach(inbound);
+    this.#tree?.linkUp(connection);
     this.#telemetry.emit('nodeup', () => ({ ...info }));
     this.#logger.debug('connection', () => `nodeup ${info.name}`);
     this.#processes.nodeUp(info.name, info);
@@ -541,6 +590,7 @@ export class Node {
     this.#inbound.delete(connection);
     this.#telemetry.emit('nodedown', () => ({ name, reason }));
     this.#logger.debug('connection', () => `nodedown ${name}: ${reason}`);
+    this.#tree?.linkDown(connection);
     this.#spawner.nodeDown(name);
     this.#processes.nodeDown(name, atom(reason));
     this.#wakeDrained(name);

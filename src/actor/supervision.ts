@@ -66,6 +66,8 @@ export class Supervision {
   async start(child: Child): Promise<StartFailure | undefined> {
     const { system } = this.#process;
     const { actor, args, name } = child.spec;
+    // Killed while a child before this one started: nobody would look after this one.
+    if (!this.#process.alive) return { reason: KILLED };
     let process: Process;
     try {
       process = system.start(actor, args, name === undefined ? {} : { name });
@@ -129,7 +131,7 @@ export class Supervision {
       return true;
     }
     let failed: Child | undefined = child;
-    while (failed !== undefined) {
+    while (failed !== undefined && this.#process.alive) {
       if (!this.#mayRestart()) return false;
       failed = await this.#restart(failed);
     }
