@@ -6,8 +6,9 @@ import type { GossipOptions, NodeOptions } from '../../../src/index.ts';
 
 const MEMBER = fileURLToPath(new URL('./member.ts', import.meta.url));
 const PREFIX = 'beamish-';
-/** How long anything may take before a test calls it lost. */
+/** How long anything may take before a test calls it lost, and where packets are lost. */
 const PATIENCE_MS = 25_000;
+const LONG_PATIENCE_MS = 55_000;
 
 export interface MemberEvent {
   readonly event: 'up' | 'nodeup' | 'nodedown' | 'log' | 'counters';
@@ -170,6 +171,7 @@ export class Host {
   #child: ChildProcess | undefined;
   #exited: Promise<void> | undefined;
   #stderr = '';
+  #patienceMs = PATIENCE_MS;
 
   constructor(namespace: string, address: string, ports: readonly Port[]) {
     this.#namespace = namespace;
@@ -201,6 +203,7 @@ export class Host {
   /** Loses 30% of what this host sends or hears, and with netem delays it by 200 ms. */
   disturb(by: Disturbance): void {
     disturb(this.#namespace, 'eth0', by);
+    this.#patienceMs = LONG_PATIENCE_MS;
   }
 
   /** Starts a node here: `alive@address`. */
@@ -251,7 +254,7 @@ export class Host {
       };
       const timer = setTimeout(
         () => settle(() => reject(this.#failure(`${what} did not come`))),
-        PATIENCE_MS,
+        this.#patienceMs,
       );
       this.#waiting.add(look);
       look();
