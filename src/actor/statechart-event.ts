@@ -31,9 +31,10 @@ function withType(
   const name = type instanceof Atom ? type.name : type;
   if (typeof name !== 'string' || name === '' || name === '*' || name.startsWith('xstate.')) return undefined;
   if (fields === undefined) return { type: name };
-  // Objects of this node are the sender's: they are handed on as they are, unless their type is an atom.
-  if (!(fields instanceof Map) && fields.type === name) return fields as AnyEventObject;
-  return { ...(fields instanceof Map ? fieldsOf(fields) : fields), type: name };
+  const isMap = fields instanceof Map;
+  // Objects are handed on as they are; a map of a BEAM, or one whose type is an atom, becomes an object first.
+  if (!isMap && !(fields instanceof AtomMap) && fields.type === name) return fields as AnyEventObject;
+  return { ...(isMap ? fieldsOf(fields) : fields), type: name };
 }
 
 /** Plain objects, maps with atom keys, maps; no arrays, pids, system messages or other things with a life of their own. */
