@@ -207,6 +207,13 @@ export class World {
     return direction;
   }
 
+  /** Loses the connection as `disconnect` does, but the next signal finds a new one. */
+  reconnect(a: string, b: string): void {
+    this.disconnect(a, b);
+    this.#directions.delete(`${a} ${b}`);
+    this.#directions.delete(`${b} ${a}`);
+  }
+
   /** Loses the connection: both sides hear of it, what is on its way is lost. */
   disconnect(a: string, b: string): void {
     this.direction(a, b).cut = true;

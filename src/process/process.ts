@@ -237,6 +237,8 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
           return Promise.reject(error);
         }
         if (seen < mailbox.length) return Promise.resolve(mailbox.takeAt(seen));
+        // The guard itself may have been what gives up.
+        if (signal?.aborted) return Promise.reject(signal.reason);
       }
       if (timeoutMs <= 0) return Promise.reject(receiveTimeout(timeoutMs));
     }
