@@ -17,10 +17,11 @@ import { describeMachine, machineLines, table } from './report.ts';
 import { type Need, type Result, type Row, type Skipped, summarise } from './row.ts';
 import { discoveryRows } from './rows/discovery.ts';
 import { localRows } from './rows/local.ts';
+import { meshRows } from './rows/mesh.ts';
 import { remoteRows } from './rows/remote.ts';
 import { socketRows } from './rows/socket.ts';
 
-const ROWS: readonly Row[] = [...socketRows, ...remoteRows, ...localRows, ...discoveryRows];
+const ROWS: readonly Row[] = [...socketRows, ...remoteRows, ...localRows, ...discoveryRows, ...meshRows];
 
 const ETF = 'ETF against JSON';
 

@@ -15,7 +15,21 @@ const BAD = atom('bad');
 
 let node;
 
-serve({ start, oneWay, calls, localSends, localCalls, spawns, idleBytes, startGossiping, connectMs, stop });
+serve({
+  start,
+  oneWay,
+  calls,
+  localSends,
+  localCalls,
+  spawns,
+  idleBytes,
+  startGossiping,
+  connectMs,
+  ready,
+  joinMesh,
+  counters,
+  stop,
+});
 
 /** Counts messages and checks their order, in a plain synchronous handler. */
 const Sink = actor('sink', (self) => {
@@ -150,6 +164,28 @@ async function idleBytes({ count }) {
 /** The node that is there already: it gossips, and greets whoever does. */
 async function startGossiping({ gossipOptions, ...options }) {
   node = await startNode({ ...options, discovery: gossip(gossipOptions) });
+}
+
+/** Answers when this process has loaded all it needs. */
+function ready() {}
+
+/** Starts a gossiping node and waits until it has that many peers. */
+async function joinMesh({ gossipOptions, peers, ...options }) {
+  const now = () => performance.timeOrigin + performance.now();
+  node = await startNode({ ...options, discovery: gossip(gossipOptions) });
+  const startedAtMs = now();
+  await new Promise((resolve) => {
+    const look = () => {
+      if (node.nodes('connected').length >= peers) resolve();
+    };
+    node.on('nodeup', look);
+    look();
+  });
+  return { startedAtMs, fullAtMs: now() };
+}
+
+function counters() {
+  return node.inspect().counters;
 }
 
 /**
