@@ -18,10 +18,11 @@ import { type Need, type Result, type Row, type Skipped, summarise } from './row
 import { discoveryRows } from './rows/discovery.ts';
 import { localRows } from './rows/local.ts';
 import { meshRows } from './rows/mesh.ts';
+import { millionRows } from './rows/million.ts';
 import { remoteRows } from './rows/remote.ts';
 import { socketRows } from './rows/socket.ts';
 
-const ROWS: readonly Row[] = [...socketRows, ...remoteRows, ...localRows, ...discoveryRows, ...meshRows];
+const ROWS: readonly Row[] = [...socketRows, ...remoteRows, ...localRows, ...millionRows, ...discoveryRows, ...meshRows];
 
 const ETF = 'ETF against JSON';
 
