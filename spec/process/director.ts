@@ -21,6 +21,10 @@ export interface Stage {
 
 /** Every signal is given this many chances to show where none is expected. */
 const QUIET_ROUNDS = 3;
+/** The stack in a reason `{What, Stack}`. */
+const STACK = /,\[\{.*\]\}$/;
+/** For anything that must come; long, since only a failure waits for it. */
+const WAIT_MS = 5_000;
 
 /** Plays a rule's steps with three puppets and tells the outcome in the words of the table. Runs in a process of ours. */
 export class Director {
@@ -38,7 +42,26 @@ export class Director {
 
   /** The outcome; if it is not the one of the rule, what it was when patience ran out. */
   async play(rule: Rule): Promise<string[]> {
-    const { here, there, patienceMs } = this.#stage;
+    try {
+      await this.#begin();
+      for (const step of rule.steps) {
+        await this.#step(step);
+        await this.#mesh();
+      }
+      const deadlineMs = performance.now() + this.#stage.patienceMs;
+      for (let quiet = 0; ; await turn()) {
+        await this.#mesh();
+        const outcome = await this.#outcome();
+        quiet = fits(outcome, rule.outcome) ? quiet + 1 : 0;
+        if (quiet >= QUIET_ROUNDS || performance.now() > deadlineMs) return outcome;
+      }
+    } finally {
+      await this.#clear();
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { here, there } = this.#stage;
     for (const [who, keeper] of [
       ['a', here],
       ['b', there],
@@ -46,32 +69,28 @@ export class Director {
     ] as const) {
       const n = this.#number();
       this.#self.send(keeper, tuple(atom('start'), this.#self.pid, n));
-      await this.#until(() => this.#answers.has(n));
+      await this.#until(() => this.#answers.has(n), 'a puppet to start');
       this.#cast.set(who, this.#answers.get(n)!.at(2) as Pid);
     }
-    for (const step of rule.steps) {
-      await this.#step(step);
-      await this.#mesh();
-    }
-    const deadlineMs = performance.now() + patienceMs;
-    let outcome: string[];
-    for (let quiet = 0; ; ) {
-      await this.#mesh();
-      outcome = await this.#outcome();
-      quiet = fits(outcome, rule.outcome) ? quiet + 1 : 0;
-      if (quiet >= QUIET_ROUNDS || performance.now() > deadlineMs) break;
-      // A turn of the event loop, so that signals under way can arrive.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await this.#clear();
-    return outcome;
   }
 
   async #step(step: string): Promise<void> {
     if (step === 'disconnect') {
       const { disconnect, here, thereNode } = this.#stage;
       if (disconnect !== undefined) disconnect();
-      else this.#self.send(here, tuple(atom('disconnect'), atom(thereNode)));
+      else {
+        const n = this.#number();
+        this.#self.send(here, tuple(atom('disconnect'), this.#self.pid, n, atom(thereNode)));
+        await this.#until(() => this.#answers.has(n), step);
+      }
+      // Nodes there may write to the lost link until the new one, which this makes, is up.
+      await this.#probe([this.#cast.get('a')!], [this.#cast.get('b')!]);
+      return;
+    }
+    const [, listener, count] = /^(\w) heard (\d+)$/.exec(step) ?? [];
+    if (listener !== undefined) {
+      const pid = this.#cast.get(listener)!;
+      while ((await this.#heardBy(pid)).length < Number(count)) await turn();
       return;
     }
     const [, who, text] = /^(\w) (.*)$/.exec(step)!;
@@ -79,7 +98,7 @@ export class Director {
     const pid = this.#cast.get(who!)!;
     const ops = text!.split('; ').map((op) => this.#op(op));
     this.#self.send(pid, tuple(atom('order'), this.#self.pid, n, ops));
-    await this.#until(() => this.#answers.has(n) || this.#ended.has(pid));
+    await this.#until(() => this.#answers.has(n) || this.#ended.has(pid), step);
   }
 
   #op(text: string): Tuple {
@@ -101,31 +120,43 @@ export class Director {
 
   /** All that anyone alive has sent to anyone alive has arrived. */
   async #mesh(): Promise<void> {
-    const alive = [...this.#cast.values()].filter((pid) => !this.#ended.has(pid));
-    const probes = alive.flatMap((from) => alive.map((to) => ({ from, to, n: this.#number() })));
+    const all = [...this.#cast.values()];
+    await this.#probe(all, all);
+  }
+
+  async #probe(senders: readonly Pid[], receivers: readonly Pid[]): Promise<void> {
+    const alive = (pid: Pid) => !this.#ended.has(pid);
+    const probes = senders
+      .filter(alive)
+      .flatMap((from) => receivers.filter(alive).map((to) => ({ from, to, n: this.#number() })));
     for (const { from, to, n } of probes) {
       this.#self.send(from, tuple(atom('probe'), to, this.#self.pid, n));
     }
     for (const { from, to, n } of probes) {
-      await this.#until(() => this.#answers.has(n) || this.#ended.has(from) || this.#ended.has(to));
+      await this.#until(
+        () => this.#answers.has(n) || !alive(from) || !alive(to),
+        `a probe from ${this.#say(from)} to ${this.#say(to)}`,
+      );
     }
   }
 
   async #outcome(): Promise<string[]> {
     const lines: string[] = [];
     for (const [who, pid] of this.#cast) {
-      const n = this.#number();
-      if (!this.#ended.has(pid)) {
-        this.#self.send(pid, tuple(atom('tell'), this.#self.pid, n));
-        await this.#until(() => this.#answers.has(n) || this.#ended.has(pid));
-      }
-      if (this.#ended.has(pid)) lines.push(`${who} ended ${this.#say(this.#ended.get(pid))}`);
-      else {
-        const heard = this.#answers.get(n)!.at(2) as Tuple[];
-        lines.push(...heard.map((one) => `${who} hears ${this.#sayHeard(one)}`));
-      }
+      const heard = await this.#heardBy(pid);
+      if (this.#ended.has(pid))
+        lines.push(`${who} ended ${this.#say(this.#ended.get(pid)).replace(STACK, ',Stack}')}`);
+      else lines.push(...heard.map((one) => `${who} hears ${this.#sayHeard(one)}`));
     }
     return lines;
+  }
+
+  async #heardBy(pid: Pid): Promise<Tuple[]> {
+    if (this.#ended.has(pid)) return [];
+    const n = this.#number();
+    this.#self.send(pid, tuple(atom('tell'), this.#self.pid, n));
+    await this.#until(() => this.#answers.has(n) || this.#ended.has(pid), 'what was heard');
+    return (this.#answers.get(n)?.at(2) ?? []) as Tuple[];
   }
 
   #sayHeard(heard: Tuple): string {
@@ -151,15 +182,18 @@ export class Director {
     for (const pid of this.#cast.values()) {
       if (!this.#ended.has(pid)) this.#self.exit(pid, 'kill');
     }
-    for (const pid of this.#cast.values()) await this.#until(() => this.#ended.has(pid));
+    for (const pid of this.#cast.values()) await this.#until(() => this.#ended.has(pid), 'the end of all');
     this.#cast.clear();
   }
 
-  async #until(done: () => boolean): Promise<void> {
+  async #until(done: () => boolean, what: string): Promise<void> {
+    const giveUp = AbortSignal.timeout(WAIT_MS);
     while (!done()) {
-      const message = await this.#self.receive<Tuple>();
-      const [what, first, second] = message.elements;
-      if (what === atom('ended')) this.#ended.set(first as Pid, second);
+      const message = await this.#self.receive<Tuple>({ signal: giveUp }).catch((error: unknown) => {
+        throw giveUp.aborted ? new Error(`waited in vain for ${what}`) : error;
+      });
+      const [tag, first, second] = message.elements;
+      if (tag === atom('ended')) this.#ended.set(first as Pid, second);
       else this.#answers.set(first as number, message);
     }
   }
@@ -168,6 +202,11 @@ export class Director {
     this.#last += 1;
     return this.#last;
   }
+}
+
+/** A turn of the event loop, so that signals under way can arrive. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** An outcome in a form that compares: what may come in any order is sorted. */

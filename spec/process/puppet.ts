@@ -125,7 +125,7 @@ function told(message: unknown, refs: readonly Ref[]): Tuple {
  * Starts puppets and tells how they end, on its own node, so that nothing in between can colour it:
  *
  *   {start, From, N}            {started, N, Pid} to From; later {ended, Pid, Reason}
- *   {disconnect, Node}
+ *   {disconnect, From, N, Node} {disconnected, N} to From
  */
 export function keeper(disconnect: (node: string) => void) {
   return async (self: Self): Promise<void> => {
@@ -136,12 +136,15 @@ export function keeper(disconnect: (node: string) => void) {
         if (from !== undefined) self.send(from, tuple(atom('ended'), message.pid, message.reason));
         continue;
       }
-      const [what, first, n] = (message as Tuple).elements;
+      const [what, first, n, node] = (message as Tuple).elements;
       if (what === atom('start')) {
         const pid = self.spawn(puppet, [], { monitor: true });
         audience.set(pid, first as Pid);
         self.send(first as Pid, tuple(atom('started'), n, pid));
-      } else disconnect((first as Atom).name);
+      } else {
+        disconnect((node as Atom).name);
+        self.send(first as Pid, tuple(atom('disconnected'), n));
+      }
     }
   };
 }
