@@ -37,7 +37,7 @@ describe('a promise that is rejected for nobody', () => {
       { log: 'error' },
       { method: 'now', end: 'RangeError: left behind by a synchronous handler' },
       { log: 'error' },
-      { method: 'later', end: 'RangeError: left behind by a timer' },
+      { method: 'later', end: 'RangeError: left behind by an asynchronous handler' },
       { log: 'error' },
       { method: 'call', end: 'noproc' },
       { alive: 'pong', left: false },

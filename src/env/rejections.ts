@@ -12,7 +12,8 @@ export interface Rejections {
   /** Begins to tell owners; the function it returns ends that. Others may listen at the same time. */
   listen(): () => void;
   /**
-   * Runs `fn(arg)`. Promises made there, and in whatever it starts, belong to `owner`; to nobody when that is undefined.
+   * Runs `fn(arg)`. Promises made there, and in async functions that it calls, belong to `owner`; to nobody when that
+   * is undefined.
    */
   run<T>(owner: RejectionOwner | undefined, fn: (arg: T) => void, arg: T): void;
 }

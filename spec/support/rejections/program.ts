@@ -3,6 +3,7 @@
  * line of JSON for each thing that happens.
  */
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { actor, Down, type Node, startNode } from '../../../src/index.ts';
 import { platformEnv } from '../../../src/platform/index.ts';
 import { describeReason } from '../../../src/process/reasons.ts';
@@ -36,7 +37,7 @@ const Careless = actor('careless', (self) => {
     },
     later: async () => {
       await Promise.resolve();
-      setTimeout(() => void fail('left behind by a timer'), 1);
+      void delay(1).then(() => fail('left behind by an asynchronous handler'));
       return heard;
     },
     call: () => {
@@ -98,13 +99,13 @@ const scenes: Record<string, () => Promise<void>> = {
     node.spawn(
       (self) => {
         // Code that outlives its process: it may do nothing in its name any more, and that harms nobody.
-        setTimeout(() => void self.receive(), 1);
-        setTimeout(() => void fail('long after'), 2);
+        void delay(1).then(() => self.receive());
+        void delay(2).then(() => fail('long after'));
       },
       [],
       { name: 'careless' },
     );
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await delay(50);
     say({ counters: node.inspect().counters['process.late_rejection'] });
     await node.stop();
   },
