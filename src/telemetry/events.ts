@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
+import { type Channel, channel } from 'node:diagnostics_channel';
 
 /**
  * What a node counts and tells. One object per node.
@@ -9,6 +9,8 @@ import { channel } from 'node:diagnostics_channel';
 export class Telemetry {
   readonly node: string;
   readonly #counters = new Map<string, number>();
+  /** Looking a channel up by its name costs as much as a process that ends. */
+  readonly #channels = new Map<string, Channel>();
 
   constructor(node: string) {
     this.node = node;
@@ -30,7 +32,11 @@ export class Telemetry {
   /** Counts the event and publishes it on `beamish:<name>`. */
   emit(name: string, data: () => Record<string, unknown>): void {
     this.count(name);
-    const target = channel(`beamish:${name}`);
+    let target = this.#channels.get(name);
+    if (target === undefined) {
+      target = channel(`beamish:${name}`);
+      this.#channels.set(name, target);
+    }
     if (target.hasSubscribers) target.publish({ node: this.node, ...data() });
   }
 }
