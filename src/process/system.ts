@@ -1,7 +1,7 @@
 import type { Clock } from '../env/clock.ts';
 import type { Random } from '../env/random.ts';
 import type { Rejections } from '../env/rejections.ts';
-import { ExitError, NameTakenError, OptionsError } from '../errors.ts';
+import { ExitError, OptionsError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type Atom, atom } from '../term/atom.ts';
@@ -11,21 +11,12 @@ import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
 import { Calls } from './calls.ts';
 import { type AnyDestination, At, describeDestination, Global, type GlobalResolver } from './destination.ts';
+import { deadError, Ends } from './ends.ts';
+import { Names } from './names.ts';
 import { type CallOwner, Cast, PendingCall, requestTerm } from './pending-call.ts';
-import { DEAD, ENDING, Process, READY, STARTING } from './process.ts';
+import { ENDING, Process, READY, STARTING } from './process.ts';
 import type { AnyActor, Body, CallOptions, SpawnOptions } from './protocol.ts';
-import {
-  CALLING_SELF,
-  describePid,
-  describeReason,
-  isCleanExit,
-  KILLED,
-  MAILBOX_FULL,
-  NOPROC,
-  reasonOf,
-  SHUTDOWN,
-  toReason,
-} from './reasons.ts';
+import { CALLING_SELF, describePid, KILLED, MAILBOX_FULL, NOPROC, SHUTDOWN, toReason } from './reasons.ts';
 import { RefSource } from './refs.ts';
 import type { RemoteSpawner } from './remote-spawner.ts';
 import { Scheduler } from './scheduler.ts';
@@ -100,12 +91,10 @@ export class ProcessSystem {
 
   readonly #encodeLocal: ((value: unknown) => unknown) | undefined;
   readonly #unlisten: (() => void) | undefined;
+  readonly #ends: Ends;
   readonly #processes = new Map<number, Process>();
-  readonly #names = new Map<string, Process>();
+  readonly #names = new Names();
   readonly #nodeWatchers = new Set<Process>();
-  /** Processes that are DEAD and whose end is still to be announced. A list, since ends cause ends without limit. */
-  readonly #ended: Process[] = [];
-  #announcing = false;
   #lastNumber = 0;
   #stopping = false;
 
@@ -123,6 +112,7 @@ export class ProcessSystem {
     this.scheduler = new Scheduler(options.clock);
     this.refs = new RefSource(options.node, options.creation);
     this.signals = new Signals(this);
+    this.#ends = new Ends(this);
     this.callBook = new Calls(
       options.clock,
       (call) => this.#forgetCall(call),
@@ -158,7 +148,7 @@ export class ProcessSystem {
     if (this.#stopping)
       throw new ExitError(SHUTDOWN, this.node, `${this.node} is stopping and spawns nothing`);
     const name = options?.name;
-    if (name !== undefined) this.#checkName(name);
+    if (name !== undefined) this.#names.check(name);
     this.#lastNumber += 1;
     const label = what.name === '' ? 'function' : what.name;
     const process = new Process(this, this.#lastNumber, label);
@@ -168,7 +158,7 @@ export class ProcessSystem {
         : what.behave(process, args);
     if (options?.mailbox !== undefined) process.extra.limit = options.mailbox;
     this.#processes.set(process.number, process);
-    if (name !== undefined) this.#setName(name, process);
+    if (name !== undefined) this.#names.set(name, process);
     this.scheduler.enqueue(process);
     return process;
   }
@@ -221,10 +211,10 @@ export class ProcessSystem {
 
   /** @throws NameTakenError, OptionsError for an impossible name or a pid elsewhere, ExitError for a dead one */
   register(name: string, pid: Pid): void {
-    this.#checkName(name);
+    this.#names.check(name);
     const process = this.lookup(pid);
     if (process !== undefined) {
-      this.#setName(name, process);
+      this.#names.set(name, process);
       return;
     }
     if (!this.isLocal(pid)) {
@@ -238,11 +228,7 @@ export class ProcessSystem {
 
   /** Frees a name; false when it was free. */
   unregister(name: string): boolean {
-    const process = this.#names.get(name);
-    if (process === undefined) return false;
-    this.#names.delete(name);
-    process.extra.names = process.extra.names?.filter((other) => other !== name);
-    return true;
+    return this.#names.unregister(name);
   }
 
   whereis(name: string): Pid | undefined {
@@ -250,29 +236,12 @@ export class ProcessSystem {
   }
 
   registered(): string[] {
-    return [...this.#names.keys()];
+    return this.#names.all();
   }
 
   /** @internal */
   named(name: string): Process | undefined {
     return this.#names.get(name);
-  }
-
-  #checkName(name: string): void {
-    if (name === '' || name === 'undefined') {
-      throw new OptionsError('name', `a process cannot be named ${JSON.stringify(name)}`);
-    }
-    atom(name);
-    const holder = this.#names.get(name);
-    if (holder === undefined) return;
-    throw new NameTakenError(name, `the name ${name} is taken by ${describePid(holder.pid)}`);
-  }
-
-  #setName(name: string, process: Process): void {
-    const extra = process.extra;
-    extra.names ??= [];
-    extra.names.push(name);
-    this.#names.set(name, process);
   }
 
   // ---- sending ----
@@ -557,102 +526,47 @@ export class ProcessSystem {
     return true;
   }
 
-  // ---- ends ----
+  // ---- ends: `Ends` tells how ----
 
   /** A process has thrown: it ends with that as its reason. @internal */
   fail(process: Process, error: unknown): void {
-    if (process.state === DEAD || process.state === ENDING) return;
-    const reason = reasonOf(error);
-    if (!isCleanExit(reason)) this.reportCrash(process, error);
-    this.terminate(process, reason, error);
+    this.#ends.fail(process, error);
   }
 
-  /**
-   * A promise that a process made was rejected for nobody: a crash, or, once the process has ended, a thing to note;
-   * that it could go on no longer since it had ended is no news. @internal
-   */
+  /** A promise that a process made was rejected for nobody. @internal */
   failUnhandled(process: Process, error: unknown): void {
-    if (process.state !== DEAD && process.state !== ENDING) {
-      this.fail(process, error);
-      return;
-    }
-    if (error instanceof ExitError && error.destination === describePid(process.pid)) return;
-    this.telemetry.count('process.late_rejection');
-    const text = error instanceof Error ? (error.stack ?? String(error)) : describeReason(error);
-    this.logger.warning(
-      'process',
-      `${describePid(process.pid)} (${process.label}) has ended, and left a promise that was rejected: ${text}`,
-    );
+    this.#ends.failUnhandled(process, error);
   }
 
   /** @internal */
   reportCrash(process: Process, error: unknown): void {
-    const text = error instanceof Error ? (error.stack ?? String(error)) : describeReason(error);
-    const names = process.extras?.names;
-    const name = names === undefined ? process.label : `${process.label}, registered as ${names.join(', ')}`;
-    this.logger.error('process', `${describePid(process.pid)} (${name}) crashed: ${text}`);
+    this.#ends.reportCrash(process, error);
   }
 
   /** Ends a process after its `terminate`, if it has one to run. @internal */
   terminate(process: Process, reason: unknown, error: unknown): void {
-    if (process.state === DEAD || process.state === ENDING) return;
-    if (process.state === STARTING || process.behaviour?.hasTerminate !== true) {
-      this.end(process, reason, error);
-      return;
-    }
-    process.exit = { reason, error, terminating: false };
-    process.state = ENDING;
-    this.scheduler.enqueue(process);
+    this.#ends.terminate(process, reason, error);
   }
 
   /** Ends a process at once. @internal */
   end(process: Process, reason: unknown, error: unknown): void {
-    if (process.state === DEAD) return;
-    process.state = DEAD;
-    process.exit = { reason, error, terminating: true };
-    this.#processes.delete(process.number);
-    this.#ended.push(process);
-    if (this.#announcing) return;
-    this.#announcing = true;
-    try {
-      for (let next = this.#ended.pop(); next !== undefined; next = this.#ended.pop()) this.#bury(next);
-    } finally {
-      this.#announcing = false;
-    }
+    this.#ends.end(process, reason, error);
   }
 
-  #bury(process: Process): void {
-    const { reason, error } = process.exit!;
-    const { extras, mailbox } = process;
-    if (extras?.names !== undefined) for (const name of extras.names) this.#names.delete(name);
+  /** Takes a process that ends off the books. @internal */
+  forget(process: Process): void {
+    this.#processes.delete(process.number);
+  }
+
+  /** Frees the names of a process that ended, and takes it from those who watch nodes. @internal */
+  forgetNames(process: Process): void {
+    this.#names.drop(process);
     this.#nodeWatchers.delete(process);
-    if (process.current !== undefined) this.failCall(process.current, reason, error);
-    if (extras?.taken !== undefined) for (const call of extras.taken) this.failCall(call, reason, error);
-    if (mailbox !== undefined) {
-      for (let i = 0; i < mailbox.length; i += 1) {
-        const message = mailbox.at(i);
-        if (message instanceof PendingCall) this.failCall(message, reason, error);
-      }
-      process.mailbox = undefined;
-    }
-    if (process.calls !== undefined) this.callBook.rejectOwned(process, this.deadError(process));
-    if (extras !== undefined) {
-      if (extras.waiters !== undefined) process.rejectWaiters(this.deadError(process));
-      if (extras.timers !== undefined) for (const timer of extras.timers) this.clock.clearTimeout(timer);
-    }
-    this.signals.announceEnd(process, reason);
-    this.telemetry.emit('process.exit', () => ({ pid: process.pid, label: process.label, reason }));
-    extras?.controller?.abort(this.deadError(process));
-    if (extras?.onEnd !== undefined) for (const listener of extras.onEnd) listener(reason);
-    process.behaviour = undefined;
-    process.current = undefined;
   }
 
   /** What everything that a dead process still tries to do throws. @internal */
   deadError(process: Process): ExitError {
-    const reason = process.exit?.reason;
-    const pid = describePid(process.pid);
-    return new ExitError(reason, pid, `process ${pid} has exited with ${describeReason(reason)}`);
+    return deadError(process);
   }
 
   /**

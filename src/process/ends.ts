@@ -1,0 +1,116 @@
+import { ExitError } from '../errors.ts';
+import { PendingCall } from './pending-call.ts';
+import { DEAD, ENDING, type Process, STARTING } from './process.ts';
+import { describePid, describeReason, isCleanExit, reasonOf } from './reasons.ts';
+import type { ProcessSystem } from './system.ts';
+
+/**
+ * How processes end: by a throw, by an exit signal, or killed. Whoever ends is taken off the books first, then its
+ * callers, its links and its monitors are told, each once.
+ */
+export class Ends {
+  readonly #system: ProcessSystem;
+  /** Processes that are DEAD and whose end is still to be announced. A list, since ends cause ends without limit. */
+  readonly #ended: Process[] = [];
+  #announcing = false;
+
+  constructor(system: ProcessSystem) {
+    this.#system = system;
+  }
+
+  /** A process has thrown: it ends with that as its reason. */
+  fail(process: Process, error: unknown): void {
+    if (process.state === DEAD || process.state === ENDING) return;
+    const reason = reasonOf(error);
+    if (!isCleanExit(reason)) this.reportCrash(process, error);
+    this.terminate(process, reason, error);
+  }
+
+  /**
+   * A promise that a process made was rejected for nobody: a crash, or, once the process has ended, a thing to note;
+   * that it could go on no longer since it had ended is no news.
+   */
+  failUnhandled(process: Process, error: unknown): void {
+    if (process.state !== DEAD && process.state !== ENDING) {
+      this.fail(process, error);
+      return;
+    }
+    if (error instanceof ExitError && error.destination === describePid(process.pid)) return;
+    this.#system.telemetry.count('process.late_rejection');
+    const text = error instanceof Error ? (error.stack ?? String(error)) : describeReason(error);
+    this.#system.logger.warning(
+      'process',
+      `${describePid(process.pid)} (${process.label}) has ended, and left a promise that was rejected: ${text}`,
+    );
+  }
+
+  /** Says so in the log, with the stack where there is one. */
+  reportCrash(process: Process, error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? String(error)) : describeReason(error);
+    const names = process.extras?.names;
+    const name = names === undefined ? process.label : `${process.label}, registered as ${names.join(', ')}`;
+    this.#system.logger.error('process', `${describePid(process.pid)} (${name}) crashed: ${text}`);
+  }
+
+  /** Ends a process after its `terminate`, if it has one to run. */
+  terminate(process: Process, reason: unknown, error: unknown): void {
+    if (process.state === DEAD || process.state === ENDING) return;
+    if (process.state === STARTING || process.behaviour?.hasTerminate !== true) {
+      this.end(process, reason, error);
+      return;
+    }
+    process.exit = { reason, error, terminating: false };
+    process.state = ENDING;
+    this.#system.scheduler.enqueue(process);
+  }
+
+  /** Ends a process at once. */
+  end(process: Process, reason: unknown, error: unknown): void {
+    if (process.state === DEAD) return;
+    process.state = DEAD;
+    process.exit = { reason, error, terminating: true };
+    this.#system.forget(process);
+    this.#ended.push(process);
+    if (this.#announcing) return;
+    this.#announcing = true;
+    try {
+      for (let next = this.#ended.pop(); next !== undefined; next = this.#ended.pop()) this.#bury(next);
+    } finally {
+      this.#announcing = false;
+    }
+  }
+
+  #bury(process: Process): void {
+    const { reason, error } = process.exit!;
+    const { extras, mailbox } = process;
+    const system = this.#system;
+    system.forgetNames(process);
+    if (process.current !== undefined) system.failCall(process.current, reason, error);
+    if (extras?.taken !== undefined) for (const call of extras.taken) system.failCall(call, reason, error);
+    if (mailbox !== undefined) {
+      for (let i = 0; i < mailbox.length; i += 1) {
+        const message = mailbox.at(i);
+        if (message instanceof PendingCall) system.failCall(message, reason, error);
+      }
+      process.mailbox = undefined;
+    }
+    if (process.calls !== undefined) system.callBook.rejectOwned(process, deadError(process));
+    if (extras !== undefined) {
+      if (extras.waiters !== undefined) process.rejectWaiters(deadError(process));
+      if (extras.timers !== undefined) for (const timer of extras.timers) system.clock.clearTimeout(timer);
+    }
+    system.signals.announceEnd(process, reason);
+    system.telemetry.emit('process.exit', () => ({ pid: process.pid, label: process.label, reason }));
+    extras?.controller?.abort(deadError(process));
+    if (extras?.onEnd !== undefined) for (const listener of extras.onEnd) listener(reason);
+    process.behaviour = undefined;
+    process.current = undefined;
+  }
+}
+
+/** What everything that a dead process still tries to do throws. */
+export function deadError(process: Process): ExitError {
+  const reason = process.exit?.reason;
+  const pid = describePid(process.pid);
+  return new ExitError(reason, pid, `process ${pid} has exited with ${describeReason(reason)}`);
+}
