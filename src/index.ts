@@ -52,6 +52,7 @@ export {
   NotSpawnableError,
   OptionsError,
 } from './errors.ts';
+export type { ExportedModules } from './kernel/exports.ts';
 export type { NodeSnapshot, NodesKind, PeerInfo } from './node.ts';
 export { Node, startNode } from './node.ts';
 export type { EpmdOptions, ListenOptions, NodeOptions } from './options.ts';

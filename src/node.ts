@@ -12,10 +12,11 @@ import type { Env, LogArea } from './env/index.ts';
 import { BeamishError, ConnectionError, OptionsError } from './errors.ts';
 import { offeredFlags } from './handshake/flags.ts';
 import { Connections, type PeerAddress } from './kernel/connections.ts';
+import { Exports } from './kernel/exports.ts';
 import { Inbound } from './kernel/inbound.ts';
 import { Outbound } from './kernel/outbound.ts';
 import { Spawner } from './kernel/spawner.ts';
-import type { NodeView } from './kernel/system-processes.ts';
+import { type NodeView, remoteView } from './kernel/system-processes.ts';
 import { type Driver, SystemTree } from './kernel/system-tree.ts';
 import { aliveOf, hostOf, type NodeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { platformEnv } from './platform/index.ts';
@@ -199,7 +200,9 @@ export class Node {
         logger: this.#logger,
         rejections: env.rejections,
       });
-      this.#spawner = new Spawner(this.#processes, this.#connections, actors);
+      // Our own module comes last: nobody's exports can take its place.
+      const ownModule = new Exports(this.#options.exports, { beamish: remoteView(this.#view()) });
+      this.#spawner = new Spawner(this.#processes, this.#connections, actors, ownModule);
       this.#processes.remoteSpawner = this.#spawner;
       this.#tree = new SystemTree({
         processes: this.#processes,
@@ -620,6 +623,7 @@ export class Node {
     return {
       nodes: () => this.nodes('connected'),
       registered: () => this.registered(),
+      debug: (area, on) => this.debug(area, on),
       info: () => {
         const { name, creation, hidden, processes, connections } = this.inspect();
         return { name, creation, hidden, processes, connections: connections.length, platform: 'Node.js' };

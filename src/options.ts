@@ -2,6 +2,7 @@ import type { Strategy, Topology } from './discovery/strategy.ts';
 import type { Env } from './env/index.ts';
 import { DEFAULT_LIMITS, type Limits } from './env/limits.ts';
 import { OptionsError } from './errors.ts';
+import { checkExports, type ExportedModules } from './kernel/exports.ts';
 import type { AnyActor } from './process/protocol.ts';
 
 /** Where this node listens for other nodes. */
@@ -54,6 +55,11 @@ export interface NodeOptions {
   readonly discovery?: Strategy | Readonly<Record<string, Strategy | Topology>>;
   /** Actors that other nodes may spawn here, by the actors' names. @default none */
   readonly actors?: readonly AnyActor[];
+  /**
+   * Functions that `rpc:call` and `erpc:call` of other nodes may call, by module: `{ math: { add: (a, b) => a + b } }`.
+   * Nothing else is reachable, except the node's own module `beamish` (`debug/2`, `nodes/0`, `info/0`). @default none
+   */
+  readonly exports?: ExportedModules;
   /** A peer that sends nothing for this long (within a quarter of it) is given up. Milliseconds. @default 60_000 */
   readonly netTickTime?: number;
   /** How binaries that are valid UTF-8 arrive: as `string`, or like all others as `Uint8Array`. @default "text" */
@@ -87,6 +93,7 @@ export interface ResolvedOptions {
   };
   readonly topologies: Readonly<Record<string, Strategy | Topology>>;
   readonly actors: readonly AnyActor[];
+  readonly exports: ExportedModules;
   readonly netTickTimeMs: number;
   readonly binaries: 'text' | 'bytes';
   readonly limits: Limits;
@@ -101,6 +108,7 @@ const KNOWN = [
   'epmd',
   'discovery',
   'actors',
+  'exports',
   'netTickTime',
   'binaries',
   'limits',
@@ -145,6 +153,7 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
     epmd: resolveEpmd(options.epmd, listen, env),
     topologies: resolveTopologies(options.discovery),
     actors: resolveActors(options.actors),
+    exports: checkExports(options.exports),
     netTickTimeMs: integer(
       'netTickTime',
       options.netTickTime ?? DEFAULT_OPTIONS.netTickTime,

@@ -146,6 +146,19 @@ describe('beamish start and the commands that talk to it', () => {
     expect((await run('call', 'shop@127.0.0.1', 'stock', 'pair', '--json')).out).toBe('{"term":"{ok,8}"}\n');
   });
 
+  it('switch its debug lines without a restart', async () => {
+    expect((await run('debug', 'shop@127.0.0.1', 'discovery', 'on')).out).toBe(
+      'shop@127.0.0.1: debug discovery on\n',
+    );
+    expect((await run('debug', 'shop@127.0.0.1', 'discovery', 'off', '--json')).out).toBe(
+      '{"node":"shop@127.0.0.1","area":"discovery","on":false}\n',
+    );
+    const wrong = await run('debug', 'shop@127.0.0.1', 'weather', 'on');
+    expect(wrong.err).toMatch(
+      /^beamish: expected an area \(node, epmd, discovery, .*\) and true or false, got <<"weather">>/,
+    );
+  });
+
   it('list what it is connected to, and what the port mapper knows', async () => {
     const depot = new Running(['--name', 'depot@127.0.0.1', '--no-gossip']);
     await depot.eventOf('up');
@@ -171,7 +184,7 @@ describe('beamish start and the commands that talk to it', () => {
       [['start', '--name', 'shop@127.0.0.1', '--no-gossip'], /already/],
       [['start', '--load', join(directory, 'absent.mjs')], /there is no such file/],
       [['start', '--multicast-addr', '10.0.0.1'], /multicast/],
-      [['dance'], /unknown command dance; commands are start, ping, nodes, call, names/],
+      [['dance'], /unknown command dance; commands are start, ping, nodes, call, debug, names/],
     ];
     for (const [args, complaint] of cases) {
       const { code, out, err } = await run(...args);

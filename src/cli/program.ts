@@ -1,6 +1,7 @@
 import { helpLines, parseCommandLine } from './arguments.ts';
 import { call } from './call.ts';
 import type { Command, Io } from './command.ts';
+import { debug } from './debug.ts';
 import { names } from './names.ts';
 import { nodes } from './nodes.ts';
 import { columns } from './output.ts';
@@ -8,7 +9,7 @@ import { ping } from './ping.ts';
 import { start } from './start.ts';
 import { errorLine, UsageError } from './usage-error.ts';
 
-export const COMMANDS: readonly Command[] = [start, ping, nodes, call, names];
+export const COMMANDS: readonly Command[] = [start, ping, nodes, call, debug, names];
 
 /**
  * The command-line program, without its process: a command line in, lines and an exit code out.

@@ -1,15 +1,18 @@
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
 
 /** The room that speaks; `node.debug(area, on)` switches its `debug` records at run time. */
-export type LogArea =
-  | 'node'
-  | 'epmd'
-  | 'discovery'
-  | 'connection'
-  | 'handshake'
-  | 'process'
-  | 'registry'
-  | 'kernel';
+export const LOG_AREAS = [
+  'node',
+  'epmd',
+  'discovery',
+  'connection',
+  'handshake',
+  'process',
+  'registry',
+  'kernel',
+] as const;
+
+export type LogArea = (typeof LOG_AREAS)[number];
 
 export interface LogRecord {
   readonly level: LogLevel;

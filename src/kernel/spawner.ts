@@ -5,12 +5,14 @@ import type { Process } from '../process/process.ts';
 import type { AnyActor } from '../process/protocol.ts';
 import { NOPROC, UNDEF } from '../process/reasons.ts';
 import type { RemoteSpawner, SpawnTies } from '../process/remote-spawner.ts';
+import type { Self } from '../process/self.ts';
 import type { ProcessSystem } from '../process/system.ts';
 import { Atom, atom } from '../term/atom.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
 import { inspectTerm } from '../term/print.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import type { Connections } from './connections.ts';
+import type { Exports } from './exports.ts';
 
 const LINK = atom('link');
 const MONITOR = atom('monitor');
@@ -33,6 +35,11 @@ function undefinedFunction(_self: unknown, mfa: Tuple, args: readonly unknown[])
     what,
     `no actor listed in \`actors\` answers to ${what}`,
   );
+}
+
+/** The process of an rpc: its exit reason is the answer, and so no crash. */
+async function serve(self: Self, served: () => Promise<unknown>, processes: ProcessSystem): Promise<void> {
+  processes.exit(self.pid, await served());
 }
 
 /** Flags of SPAWN_REPLY: what of the request's options was done. */
@@ -60,17 +67,24 @@ interface Pending {
 
 /**
  * SPAWN_REQUEST and SPAWN_REPLY, both ways. A listed actor is to others the module of its name with the functions
- * `start` and `start_link`. As on a BEAM, any other function can be asked for: the process it gets ends with `undef`.
+ * `start` and `start_link`; erpc's own functions lead to `exports`. As on a BEAM, any other function can be asked for: the process it gets ends with `undef`.
  */
 export class Spawner implements RemoteSpawner {
   readonly #processes: ProcessSystem;
   readonly #connections: Connections;
   readonly #actors: ReadonlyMap<string, AnyActor>;
+  readonly #exports: Exports;
   readonly #pending = new Map<string, Pending>();
 
-  constructor(processes: ProcessSystem, connections: Connections, actors: readonly AnyActor[]) {
+  constructor(
+    processes: ProcessSystem,
+    connections: Connections,
+    actors: readonly AnyActor[],
+    exports: Exports,
+  ) {
     this.#processes = processes;
     this.#connections = connections;
+    this.#exports = exports;
     this.#actors = new Map(actors.map((actor) => [actor.name, actor]));
   }
 
@@ -107,10 +121,12 @@ export class Spawner implements RemoteSpawner {
       reply(0, UNDEF);
       return;
     }
+    const served = this.#exports.serve(module, fn, args);
     let process: Process;
     try {
-      process =
-        actor !== undefined ? processes.start(actor, args) : processes.start(undefinedFunction, [what, args]);
+      if (actor !== undefined) process = processes.start(actor, args);
+      else if (served !== undefined) process = processes.start(serve, [served, processes]);
+      else process = processes.start(undefinedFunction, [what, args]);
     } catch (error) {
       // This node is stopping.
       if (!(error instanceof ExitError)) throw error;
