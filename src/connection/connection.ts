@@ -55,7 +55,7 @@ export interface ConnectionOwner {
   up(): void;
   /** The link is below its high-water mark again. */
   drained(): void;
-  /** The end; exactly once. `reason` is one word: `nok`, `net_tick_timeout`, `connection_closed`, ... */
+  /** The end; exactly once. `reason` is one word: `nok`, `peer_closed`, `net_tick_timeout`, `connection_closed`, ... */
   closed(error: BeamishError | undefined, reason: string): void;
 }
 
@@ -71,6 +71,7 @@ export class Connection {
   readonly #handshake: HandshakeDriver;
   #settleClosed!: () => void;
   #ended = false;
+  #peerClosed = false;
   /** More than `limits.unsentBytes` waited already after the frame before. */
   #overLimit = false;
   #expectedName: string;
@@ -276,6 +277,7 @@ export class Connection {
   }
 
   #streamClosed(error: Error | undefined): void {
+    this.#peerClosed = error === undefined;
     if (this.#up === undefined) this.#handshake.closed(error);
     this.#end(
       error === undefined
@@ -333,7 +335,7 @@ export class Connection {
     }));
     // A refusal that was sent must still leave; anything else ends at once.
     if (action.status !== undefined) this.#stream.end();
-    this.#end(action.error, action.status ?? 'handshake');
+    this.#end(action.error, action.status ?? (this.#peerClosed ? 'peer_closed' : 'handshake'));
     if (action.status === undefined) this.#stream.destroy();
   }
 

@@ -350,7 +350,7 @@ export class Connections {
       closed: (error, reason) => {
         this.#unauthenticated.delete(connection);
         this.#closed(connection, error, reason);
-        if (error instanceof HandshakeError && reason !== 'nok')
+        if (error instanceof HandshakeError && reason !== 'nok' && !isGivenUp(error, reason))
           logger.oncePerMinute('handshake', `failed ${error.stage}`, error.message);
         if (claimed === undefined) return;
         this.#forgetIncoming(claimed, connection);
@@ -456,4 +456,12 @@ export class Connections {
       this.#o.logger.warning('connection', `lost ${connection.peerName} (${reason}): ${error.message}`);
     this.#o.owner.nodeDown(connection, reason);
   }
+}
+
+/**
+ * A caller that hangs up before anything was proven has given its own call up, as the lesser of two calls at once does:
+ * no reason to worry anybody.
+ */
+function isGivenUp(error: HandshakeError, reason: string): boolean {
+  return reason === 'peer_closed' && (error.stage === 'recv_name' || error.stage === 'recv_status_reply');
 }
