@@ -42,6 +42,14 @@ export class ActorSelf extends Self {
   }
 
   /**
+   * The state that `sys:get_state/1` and `sys:get_status/1` of a BEAM are told, as a term. By default it is what the
+   * object of handlers holds beside the methods, as a map with atom keys.
+   */
+  onGetState(read: () => unknown): void {
+    this.#behaviour.hooks.onGetState = read;
+  }
+
+  /**
    * Inside a handler: its caller gets the answer later, from the object this returns, and what the handler itself
    * returns is nobody's answer (return the object, so that callers see the right type). For a cast it does nothing.
    */

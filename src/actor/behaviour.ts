@@ -10,6 +10,7 @@ import { Atom, atom } from '../term/atom.ts';
 import { Pid } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { ActorSelf } from './actor-self.ts';
+import { isSystemRequest, Sys, visibleState } from './sys.ts';
 
 type Handler = (...args: readonly unknown[]) => unknown;
 
@@ -27,6 +28,7 @@ class Hooks {
   onDown: ((down: Down) => unknown) | undefined = undefined;
   onExit: ((exit: Exit) => unknown) | undefined = undefined;
   readonly onStop: ((reason: unknown) => unknown)[] = [];
+  onGetState: (() => unknown) | undefined = undefined;
 }
 
 /** A caller whose request came as a term: from another node, or from a process that built it by hand. */
@@ -54,6 +56,7 @@ export class ActorBehaviour implements Behaviour {
   #handlers: Handlers = NO_HANDLERS;
   #setup: { readonly run: Setup; readonly args: readonly unknown[] } | undefined;
   #hooks: Hooks | undefined = undefined;
+  #sys: Sys | undefined = undefined;
   /** Whose request the running handler answers. Local calls are the process's `current` as well. */
   #caller: PendingCall | TermCaller | undefined = undefined;
 
@@ -98,6 +101,10 @@ export class ActorBehaviour implements Behaviour {
   }
 
   handle(message: unknown): unknown {
+    if (this.#sys?.suspended === true && !(message instanceof Tuple && isSystemRequest(message))) {
+      this.#sys.hold(message);
+      return undefined;
+    }
     if (message instanceof PendingCall) {
       return message.method === undefined
         ? this.#handleRequest(message, message.request)
@@ -108,8 +115,17 @@ export class ActorBehaviour implements Behaviour {
       const { elements } = message;
       if (elements[0] === GEN_CALL && elements.length === 3) return this.#handleGenCall(message);
       if (elements[0] === GEN_CAST && elements.length === 2) return this.#handleGenCast(elements[1]);
+      if (isSystemRequest(message)) return this.#handleSystem(message);
     }
     return this.#handleOther(message);
+  }
+
+  #handleSystem(message: Tuple): unknown {
+    this.#sys ??= new Sys(this.#process, () => {
+      const { onGetState } = this.#hooks ?? {};
+      return onGetState === undefined ? visibleState(this.#handlers) : onGetState();
+    });
+    return this.#sys.handle(message, (waited) => this.handle(waited));
   }
 
   #handleGenCall(message: Tuple): unknown {

@@ -1,0 +1,169 @@
+import { EncodeError } from '../errors.ts';
+import { isPromise } from '../process/behaviour.ts';
+import { PendingCall } from '../process/pending-call.ts';
+import type { Process } from '../process/process.ts';
+import { UNDEF } from '../process/reasons.ts';
+import { Atom, atom } from '../term/atom.ts';
+import { atoms } from '../term/atom-map.ts';
+import { Pid } from '../term/identifiers.ts';
+import { charlist } from '../term/list.ts';
+import { Tuple, tuple } from '../term/tuple.ts';
+
+const SYSTEM = atom('system');
+const OK = atom('ok');
+const ERROR = atom('error');
+const RUNNING = atom('running');
+const SUSPENDED = atom('suspended');
+
+/** `{system, {Pid, Tag}, Request}`: what OTP's module sys sends, and gen_server:stop with it. */
+export function isSystemRequest(message: Tuple): boolean {
+  const { elements } = message;
+  if (elements[0] !== SYSTEM || elements.length !== 3) return false;
+  const from = elements[1];
+  return from instanceof Tuple && from.length === 2 && from.elements[0] instanceof Pid;
+}
+
+/**
+ * The system messages of one process, as OTP's sys answers them: `terminate`, `get_state`, `get_status`, `suspend`,
+ * `resume`. While suspended, a process takes system messages only; what else comes waits, and is handled in its order
+ * after `resume`. `replace_state` is refused: it carries a fun of the BEAM, which cannot run here. Tracing
+ * (`{debug, ...}`) is acknowledged and does nothing.
+ */
+export class Sys {
+  readonly #process: Process;
+  readonly #readState: () => unknown;
+  #held: unknown[] | undefined = undefined;
+
+  /** @param readState - the state as a term */
+  constructor(process: Process, readState: () => unknown) {
+    this.#process = process;
+    this.#readState = readState;
+  }
+
+  get suspended(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** Keeps a message until `resume`. */
+  hold(message: unknown): void {
+    this.#held!.push(message);
+    if (!(message instanceof PendingCall)) return;
+    // Its caller is told, should the process end before it comes to it.
+    const extra = this.#process.extra;
+    extra.taken ??= new Set();
+    extra.taken.add(message);
+  }
+
+  /** @param handle - handles one message that had to wait */
+  handle(message: Tuple, handle: (message: unknown) => unknown): unknown {
+    const [, from, request] = message.elements as [unknown, Tuple, unknown];
+    const answer = (value: unknown): void => this.#answer(from, value);
+    const name = request instanceof Tuple ? request.elements[0] : request;
+    switch (name instanceof Atom ? name.name : '') {
+      case 'terminate':
+        if (!(request instanceof Tuple) || request.length !== 2) break;
+        answer(OK);
+        this.#process.system.terminate(this.#process, request.elements[1], undefined);
+        return undefined;
+      case 'get_state':
+        this.#answerWith(from, () => tuple(OK, this.#readState()));
+        return undefined;
+      case 'get_status':
+        this.#answerWith(from, () => this.#status());
+        return undefined;
+      case 'replace_state':
+        answer(
+          tuple(
+            ERROR,
+            tuple(atom('callback_failed'), this.#callback('system_replace_state'), tuple(ERROR, UNDEF)),
+          ),
+        );
+        return undefined;
+      case 'suspend':
+        this.#held ??= [];
+        answer(OK);
+        return undefined;
+      case 'resume':
+        answer(OK);
+        return this.#resume(handle);
+      case 'debug':
+        answer(OK);
+        return undefined;
+    }
+    answer(tuple(ERROR, tuple(atom('unknown_system_msg'), request)));
+    return undefined;
+  }
+
+  /** Handles what had to wait, one after the other, as if it came now. */
+  #resume(handle: (message: unknown) => unknown): unknown {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined || held.length === 0) return undefined;
+    const process = this.#process;
+    const next = (from: number): unknown => {
+      for (let i = from; i < held.length; i += 1) {
+        const message = held[i];
+        if (message instanceof PendingCall) process.extras?.taken?.delete(message);
+        const result = handle(message);
+        if (isPromise(result)) return result.then(() => (process.alive ? next(i + 1) : undefined));
+        if (!process.alive) return undefined;
+        process.current = undefined;
+      }
+      return undefined;
+    };
+    return next(0);
+  }
+
+  /** `{status, Pid, {module, Mod}, [PDict, SysState, Parent, Debug, Misc]}`, with the Misc of a gen_server. */
+  #status(): Tuple {
+    const { pid, label, extras } = this.#process;
+    const parent = extras?.parent ?? pid;
+    const state = this.suspended ? SUSPENDED : RUNNING;
+    const name = extras?.names?.[0] ?? label;
+    const data = atom('data');
+    return tuple(atom('status'), pid, tuple(atom('module'), atom('gen_server')), [
+      [
+        tuple(atom('$initial_call'), this.#callback('init', 1)),
+        tuple(atom('$ancestors'), extras?.parent ? [parent] : []),
+      ],
+      state,
+      parent,
+      [],
+      [
+        tuple(atom('header'), charlist(`Status for generic server ${name}`)),
+        tuple(data, [
+          tuple(charlist('Status'), state),
+          tuple(charlist('Parent'), parent),
+          tuple(charlist('Logged events'), []),
+        ]),
+        tuple(data, [tuple(charlist('State'), this.#readState())]),
+      ],
+    ]);
+  }
+
+  #callback(fn: string, ...rest: readonly unknown[]): Tuple {
+    return tuple(atom(this.#process.label), atom(fn), ...rest);
+  }
+
+  /** A state that has no term is no reason to crash: who asks is told. */
+  #answerWith(from: Tuple, make: () => unknown): void {
+    try {
+      this.#answer(from, make());
+    } catch (error) {
+      if (!(error instanceof EncodeError)) throw error;
+      this.#answer(from, tuple(ERROR, tuple(atom('encode_error'), error.message)));
+    }
+  }
+
+  #answer(from: Tuple, value: unknown): void {
+    const process = this.#process;
+    process.system.answer(process, from.elements[0] as Pid, from.elements[1], value);
+  }
+}
+
+/** The state that an actor shows without being asked to: what its handlers object holds beside the methods. */
+export function visibleState(handlers: Readonly<Record<string, unknown>>): unknown {
+  return atoms(
+    Object.fromEntries(Object.entries(handlers).filter(([, value]) => typeof value !== 'function')),
+  );
+}
