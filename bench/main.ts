@@ -22,7 +22,14 @@ import { millionRows } from './rows/million.ts';
 import { remoteRows } from './rows/remote.ts';
 import { socketRows } from './rows/socket.ts';
 
-const ROWS: readonly Row[] = [...socketRows, ...remoteRows, ...localRows, ...millionRows, ...discoveryRows, ...meshRows];
+const ROWS: readonly Row[] = [
+  ...socketRows,
+  ...remoteRows,
+  ...localRows,
+  ...millionRows,
+  ...discoveryRows,
+  ...meshRows,
+];
 
 const ETF = 'ETF against JSON';
 
