@@ -2,7 +2,7 @@ import { EncodeError } from '../errors.ts';
 import { isPromise } from '../process/behaviour.ts';
 import { PendingCall } from '../process/pending-call.ts';
 import type { Process } from '../process/process.ts';
-import { UNDEF } from '../process/reasons.ts';
+import { reasonOf, UNDEF } from '../process/reasons.ts';
 import { Atom, atom } from '../term/atom.ts';
 import { atoms } from '../term/atom-map.ts';
 import { Pid } from '../term/identifiers.ts';
@@ -66,18 +66,13 @@ export class Sys {
         this.#process.system.terminate(this.#process, request.elements[1], undefined);
         return undefined;
       case 'get_state':
-        this.#answerWith(from, () => tuple(OK, this.#readState()));
+        this.#answerWith(from, 'system_get_state', this.#readState);
         return undefined;
       case 'get_status':
-        this.#answerWith(from, () => this.#status());
+        this.#answerWith(from, 'format_status', () => this.#status());
         return undefined;
       case 'replace_state':
-        answer(
-          tuple(
-            ERROR,
-            tuple(atom('callback_failed'), this.#callback('system_replace_state'), tuple(ERROR, UNDEF)),
-          ),
-        );
+        answer(this.#failed('system_replace_state', UNDEF));
         return undefined;
       case 'suspend':
         this.#held ??= [];
@@ -87,7 +82,7 @@ export class Sys {
         answer(OK);
         return this.#resume(handle);
       case 'debug':
-        answer(OK);
+        answer(debugged(request));
         return undefined;
     }
     answer(tuple(ERROR, tuple(atom('unknown_system_msg'), request)));
@@ -145,20 +140,32 @@ export class Sys {
     return tuple(atom(this.#process.label), atom(fn), ...rest);
   }
 
-  /** A state that has no term is no reason to crash: who asks is told. */
-  #answerWith(from: Tuple, make: () => unknown): void {
+  /** A state that has no term, or cannot be read, is no reason to crash: who asks is told. */
+  #answerWith(from: Tuple, callback: string, make: () => unknown): void {
     try {
       this.#answer(from, make());
     } catch (error) {
-      if (!(error instanceof EncodeError)) throw error;
-      this.#answer(from, tuple(ERROR, tuple(atom('encode_error'), error.message)));
+      const reason =
+        error instanceof EncodeError ? tuple(atom('encode_error'), error.message) : reasonOf(error);
+      this.#answer(from, this.#failed(callback, reason));
     }
+  }
+
+  #failed(callback: string, reason: unknown): Tuple {
+    return tuple(ERROR, tuple(atom('callback_failed'), this.#callback(callback), tuple(ERROR, reason)));
   }
 
   #answer(from: Tuple, value: unknown): void {
     const process = this.#process;
     process.system.answer(process, from.elements[0] as Pid, from.elements[1], value);
   }
+}
+
+/** Answers `{debug, What}` as a process that traces nothing: of a log and of statistics there are none. */
+function debugged(request: unknown): unknown {
+  const what = request instanceof Tuple ? request.elements[1] : undefined;
+  if (!(what instanceof Tuple) || what.elements[1] !== atom('get')) return OK;
+  return tuple(OK, what.elements[0] === atom('statistics') ? atom('no_statistics') : []);
 }
 
 /** The state that an actor shows without being asked to: what its handlers object holds beside the methods. */

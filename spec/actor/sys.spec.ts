@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { actor } from '../../src/actor/actor.ts';
+import type { Self } from '../../src/process/self.ts';
+import type { ProcessSystem } from '../../src/process/system.ts';
+import { atom } from '../../src/term/atom.ts';
+import type { Pid } from '../../src/term/identifiers.ts';
+import { Tuple, tuple } from '../../src/term/tuple.ts';
+import { settled, World } from '../process/world.ts';
+
+const Worker = actor('worker', (self, log: string[]) => {
+  self.onMessage((message) => {
+    log.push(`message ${String(message)}`);
+  });
+  self.onStop((reason) => {
+    log.push(`stopped by ${String(reason)}`);
+  });
+  return {
+    log: (line: string) => log.push(line),
+    slowly: async (line: string) => {
+      await settled();
+      return log.push(line);
+    },
+    bad: () => self.onGetState(() => missing.state),
+  };
+});
+
+const missing = undefined as unknown as { state: unknown };
+
+function start(): {
+  system: ProcessSystem;
+  pid: Pid;
+  log: string[];
+  ask: (request: unknown) => Promise<unknown>;
+} {
+  const system = new World().start('a@one');
+  const log: string[] = [];
+  const pid = system.spawn(Worker, [log]);
+  const ask = (request: unknown) =>
+    new Promise((resolve) => {
+      system.spawn(async (self: Self) => {
+        const ref = system.makeRef();
+        self.send(pid, tuple(atom('system'), tuple(self.pid, ref), request));
+        const [tag, answer] = await self.receive<Tuple>();
+        expect(tag).toBe(ref);
+        resolve(answer);
+      }, []);
+    });
+  return { system, pid, log, ask };
+}
+
+const call = (system: ProcessSystem, pid: Pid, method: string, ...args: unknown[]) =>
+  system.callMethod(system.outside, pid, method, args);
+
+describe('system messages', () => {
+  it('hold everything up while suspended, and let it through in order afterwards', async () => {
+    const { system, pid, log, ask } = start();
+    expect(await ask(atom('suspend'))).toBe(atom('ok'));
+    const calls = [call(system, pid, 'slowly', 'one'), call(system, pid, 'log', 'two')];
+    system.send(pid, 'three');
+    system.castMethod(system.outside, pid, 'log', ['four']);
+    await settled();
+    expect(log).toEqual([]);
+    expect(await ask(atom('suspend'))).toBe(atom('ok'));
+    expect(await ask(atom('resume'))).toBe(atom('ok'));
+    expect(await Promise.all(calls)).toEqual([1, 2]);
+    await settled();
+    expect(log).toEqual(['one', 'two', 'message three', 'four']);
+    expect(await call(system, pid, 'log', 'five')).toBe(5);
+  });
+
+  it('end a process after its onStop, and those whom it kept waiting are told', async () => {
+    const { system, pid, log, ask } = start();
+    const ended = system.ended(pid);
+    await ask(atom('suspend'));
+    const waiting = call(system, pid, 'log', 'never').catch((error) => error.reason);
+    await settled();
+    expect(await ask(tuple(atom('terminate'), atom('done')))).toBe(atom('ok'));
+    expect([await waiting, await ended]).toEqual([atom('done'), atom('done')]);
+    expect(log).toEqual(['stopped by done']);
+  });
+
+  it('tell of a state that cannot be read, and of requests nobody knows, without a crash', async () => {
+    const { system, pid, ask } = start();
+    await call(system, pid, 'bad');
+    const [error, failure] = (await ask(atom('get_state'))) as Tuple;
+    expect(error).toBe(atom('error'));
+    expect((failure as Tuple).at(0)).toBe(atom('callback_failed'));
+    expect(await ask(tuple(atom('change_code'), 1))).toEqual(
+      tuple(atom('error'), tuple(atom('unknown_system_msg'), tuple(atom('change_code'), 1))),
+    );
+    expect(await ask(tuple(atom('debug'), tuple(atom('log'), atom('get'))))).toEqual(tuple(atom('ok'), []));
+    expect(system.isAlive(pid)).toBe(true);
+  });
+
+  it('of any other form are plain messages', async () => {
+    const { system, pid, log } = start();
+    for (const message of [
+      tuple(atom('system'), 1, atom('suspend')),
+      tuple(atom('system'), atom('suspend')),
+    ]) {
+      expect(message).toBeInstanceOf(Tuple);
+      system.send(pid, message);
+    }
+    await settled();
+    expect(log).toHaveLength(2);
+  });
+});
