@@ -58,6 +58,13 @@ describe('terms in Erlang syntax', () => {
     expect(inspect([atoms({ a: 1 }), float(1), atom('A b')])).toBe("[ #{a => 1}, 1.0, 'A b' ]");
   });
 
+  test('text made of a term, as in a template, is its Erlang syntax', () => {
+    expect(`${internPid('a@h', 1, 0, 1)} ${new Ref('a@h', 1, [1, 2])} ${new Port('a@h', 5n, 1)}`).toBe(
+      '#Pid<a@h.1.0> #Ref<a@h.2.1> #Port<a@h.5>',
+    );
+    expect(`${tuple(atom('ok'), 1)} ${new ImproperList([1], 2)}`).toBe('{ok,1} [1|2]');
+  });
+
   test('cycles, depth and shared branches end', () => {
     let shared: unknown[] = [];
     for (let i = 0; i < 60; i++) shared = [shared, shared];

@@ -34,6 +34,10 @@ export class BitString {
     return `<<${parts.join(',')}>>`;
   }
 
+  toString(): string {
+    return inspectTerm(this);
+  }
+
   [INSPECT](): string {
     return inspectTerm(this);
   }

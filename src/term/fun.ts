@@ -22,6 +22,10 @@ export class ExternalFun {
     return `fun ${print(this.module)}:${print(this.function)}/${this.arity}`;
   }
 
+  toString(): string {
+    return inspectTerm(this);
+  }
+
   [INSPECT](): string {
     return inspectTerm(this);
   }
@@ -66,6 +70,10 @@ export class OpaqueFun {
 
   [PRINT](print: (value: unknown) => string): string {
     return `#Fun<${print(this.module)}.${this.index}.${this.oldUniq}>`;
+  }
+
+  toString(): string {
+    return inspectTerm(this);
   }
 
   [INSPECT](): string {

@@ -35,6 +35,10 @@ export class Pid<T = unknown> {
     return `#Pid<${this.node}.${this.id}.${this.serial}>`;
   }
 
+  toString(): string {
+    return this[PRINT]();
+  }
+
   [INSPECT](): string {
     return this[PRINT]();
   }
@@ -90,6 +94,10 @@ export class Ref {
     return `#Ref<${this.node}.${this.words.toReversed().join('.')}>`;
   }
 
+  toString(): string {
+    return this[PRINT]();
+  }
+
   [INSPECT](): string {
     return this[PRINT]();
   }
@@ -110,6 +118,10 @@ export class Port {
 
   [PRINT](): string {
     return `#Port<${this.node}.${this.id}>`;
+  }
+
+  toString(): string {
+    return this[PRINT]();
   }
 
   [INSPECT](): string {

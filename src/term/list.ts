@@ -18,6 +18,10 @@ export class ImproperList {
     return `[${printAll(this.elements, print)}|${print(this.tail)}]`;
   }
 
+  toString(): string {
+    return inspectTerm(this);
+  }
+
   [INSPECT](): string {
     return inspectTerm(this);
   }

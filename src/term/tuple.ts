@@ -25,6 +25,10 @@ export class Tuple<T extends readonly unknown[] = readonly unknown[]> implements
     return `{${printAll(this.elements, print)}}`;
   }
 
+  toString(): string {
+    return inspectTerm(this);
+  }
+
   [INSPECT](): string {
     return inspectTerm(this);
   }
