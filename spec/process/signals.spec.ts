@@ -176,6 +176,23 @@ describe('signals between nodes', () => {
     expect(a.alive).toBe(true);
   });
 
+  it('tells nothing over a link whose unlink is still under way', async () => {
+    const { world, one, two, a, b } = pair();
+    await a.does((self) => self.link(b.pid));
+    world.direction('a@one', 'b@two').held = true;
+    await a.does((self) => self.unlink(b.pid));
+    world.disconnect('a@one', 'b@two');
+    await settled();
+    expect([one.isAlive(a.pid), two.isAlive(b.pid)]).toEqual([true, false]);
+
+    const later = pair();
+    await later.a.does((self) => self.link(later.b.pid));
+    later.world.direction('a@one', 'b@two').held = true;
+    await later.a.does((self) => self.unlink(later.b.pid));
+    await later.a.does((self) => self.exit('boom'));
+    expect(later.world.trace.filter((line) => line.includes(' EXIT '))).toEqual([]);
+  });
+
   it('drops a link of theirs that crosses an unlink of ours', async () => {
     const { world, one, two, a, b } = pair();
     await a.does((self) => self.link(b.pid));
