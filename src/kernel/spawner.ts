@@ -26,18 +26,13 @@ const START_LINK = atom('start_link');
 /** Option of a request from another Beamish node: refuse an actor that is not listed instead of letting it die. */
 const BEAMISH_ACTOR = atom('beamish_actor');
 
-/** The process that is spawned for a function that no actor answers to. */
-function undefinedFunction(_self: unknown, mfa: Tuple, args: readonly unknown[]): never {
+/** Exit reason of the process that is spawned for a function that nothing here answers to: as OTP's, and no crash. */
+function undefinedFunction(mfa: Tuple, args: readonly unknown[]): () => Promise<unknown> {
   const [module, fn] = mfa;
-  const what = `${inspectTerm(module)}:${inspectTerm(fn)}/${args.length}`;
-  throw new ExitError(
-    tuple(UNDEF, [tuple(module, fn, args, [])]),
-    what,
-    `no actor listed in \`actors\` answers to ${what}`,
-  );
+  return async () => tuple(UNDEF, [tuple(module, fn, args, [])]);
 }
 
-/** The process of an rpc: its exit reason is the answer, and so no crash. */
+/** The process of an rpc: its exit reason is the answer, and so is not logged as a crash. */
 async function serve(self: Self, served: () => Promise<unknown>, processes: ProcessSystem): Promise<void> {
   processes.exit(self.pid, await served());
 }
@@ -121,12 +116,11 @@ export class Spawner implements RemoteSpawner {
       reply(0, UNDEF);
       return;
     }
-    const served = this.#exports.serve(module, fn, args);
+    const served = this.#exports.serve(module, fn, args) ?? undefinedFunction(what, args);
     let process: Process;
     try {
-      if (actor !== undefined) process = processes.start(actor, args);
-      else if (served !== undefined) process = processes.start(serve, [served, processes]);
-      else process = processes.start(undefinedFunction, [what, args]);
+      process =
+        actor !== undefined ? processes.start(actor, args) : processes.start(serve, [served, processes]);
     } catch (error) {
       // This node is stopping.
       if (!(error instanceof ExitError)) throw error;
