@@ -4,7 +4,7 @@ import type { Deferred } from '../process/deferred.ts';
 import { Cast, PendingCall } from '../process/pending-call.ts';
 import type { Process } from '../process/process.ts';
 import { reasonOf, toReason, UNDEF } from '../process/reasons.ts';
-import { GEN_CALL, GEN_CAST } from '../process/system.ts';
+import { GEN_CALL, GEN_CAST } from '../process/requests.ts';
 import { Down, Exit } from '../process/system-messages.ts';
 import { Atom, atom } from '../term/atom.ts';
 import { Pid } from '../term/identifiers.ts';
@@ -208,8 +208,8 @@ export class ActorBehaviour implements Behaviour {
     // Who ended while it worked has told its callers already.
     if (!process.alive) return;
     try {
-      if (caller instanceof PendingCall) process.system.answerCall(caller, value);
-      else process.system.answer(process, caller.pid, caller.tag, value);
+      if (caller instanceof PendingCall) process.system.requests.answer(caller, value);
+      else process.system.requests.answerTerm(process, caller.pid, caller.tag, value);
     } catch (error) {
       if (!this.#refusesUnsendable || !isUnsendable(error)) throw error;
       this.#refuse(caller, reasonOf(error));
@@ -218,8 +218,8 @@ export class ActorBehaviour implements Behaviour {
 
   #refuse(caller: PendingCall | TermCaller, reason: unknown): void {
     const { system } = this.#process;
-    if (caller instanceof PendingCall) system.failCall(caller, reason);
-    else system.refuse(caller.pid, caller.tag, reason);
+    if (caller instanceof PendingCall) system.requests.fail(caller, reason);
+    else system.requests.refuseTerm(caller.pid, caller.tag, reason);
   }
 
   deferReply(): Deferred {

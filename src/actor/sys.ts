@@ -157,7 +157,7 @@ export class Sys {
 
   #answer(from: Tuple, value: unknown): void {
     const process = this.#process;
-    process.system.answer(process, from.elements[0] as Pid, from.elements[1], value);
+    process.system.requests.answerTerm(process, from.elements[0] as Pid, from.elements[1], value);
   }
 }
 

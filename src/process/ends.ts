@@ -85,16 +85,17 @@ export class Ends {
     const { extras, mailbox } = process;
     const system = this.#system;
     system.forgetNames(process);
-    if (process.current !== undefined) system.failCall(process.current, reason, error);
-    if (extras?.taken !== undefined) for (const call of extras.taken) system.failCall(call, reason, error);
+    if (process.current !== undefined) system.requests.fail(process.current, reason, error);
+    if (extras?.taken !== undefined)
+      for (const call of extras.taken) system.requests.fail(call, reason, error);
     if (mailbox !== undefined) {
       for (let i = 0; i < mailbox.length; i += 1) {
         const message = mailbox.at(i);
-        if (message instanceof PendingCall) system.failCall(message, reason, error);
+        if (message instanceof PendingCall) system.requests.fail(message, reason, error);
       }
       process.mailbox = undefined;
     }
-    if (process.calls !== undefined) system.callBook.rejectOwned(process, deadError(process));
+    if (process.calls !== undefined) system.requests.book.rejectOwned(process, deadError(process));
     if (extras !== undefined) {
       if (extras.waiters !== undefined) process.rejectWaiters(deadError(process));
       if (extras.timers !== undefined) for (const timer of extras.timers) system.clock.clearTimeout(timer);

@@ -330,7 +330,7 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
   #unfold(index: number): unknown {
     const message = this.mailbox!.at(index);
     if (!(message instanceof PendingCall) && !(message instanceof Cast)) return message;
-    const term = this.system.unfold(this, message);
+    const term = this.system.requests.unfold(this, message);
     this.mailbox!.replace(index, term);
     return term;
   }

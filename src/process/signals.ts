@@ -214,9 +214,9 @@ export class Signals {
   /** MONITOR_P_EXIT: somebody we monitor elsewhere ended. */
   monitorExitFrom(from: Pid | Atom, to: Pid, ref: Ref, reason: unknown): void {
     const system = this.#system;
-    const call = system.callOf(ref);
+    const call = system.requests.callOf(ref);
     if (call !== undefined) {
-      system.failCall(call, reason);
+      system.requests.fail(call, reason);
       return;
     }
     const process = system.lookup(to);
@@ -328,7 +328,7 @@ export class Signals {
     if (ties === undefined) return;
     this.#ties.delete(node);
     for (const monitor of ties.watchers.values()) (monitor.target as Process).watchers?.delete(monitor);
-    for (const call of ties.calls) this.#system.failCall(call, NOCONNECTION);
+    for (const call of ties.calls) this.#system.requests.fail(call, NOCONNECTION);
     for (const [number, monitor] of ties.monitors) {
       const watcher = monitor.watcher as Process;
       if (watcher.monitors?.delete(number)) watcher.post(new Down(monitor.ref, monitor.by, NOCONNECTION));

@@ -4,30 +4,26 @@ import type { Rejections } from '../env/rejections.ts';
 import { ExitError, OptionsError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type Atom, atom } from '../term/atom.ts';
-import { Pid, Ref } from '../term/identifiers.ts';
-import { ImproperList } from '../term/list.ts';
+import type { Atom } from '../term/atom.ts';
+import { Pid, type Ref } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
-import { Calls } from './calls.ts';
-import { type AnyDestination, At, describeDestination, Global, type GlobalResolver } from './destination.ts';
+import { type AnyDestination, At, type GlobalResolver } from './destination.ts';
 import { deadError, Ends } from './ends.ts';
 import { Names } from './names.ts';
-import { type CallOwner, Cast, PendingCall, requestTerm } from './pending-call.ts';
+import type { CallOwner } from './pending-call.ts';
 import { ENDING, Process, READY, STARTING } from './process.ts';
 import type { AnyActor, Body, CallOptions, SpawnOptions } from './protocol.ts';
-import { CALLING_SELF, describePid, KILLED, MAILBOX_FULL, NOPROC, SHUTDOWN, toReason } from './reasons.ts';
+import { describePid, MAILBOX_FULL, NOPROC, SHUTDOWN, toReason } from './reasons.ts';
 import { RefSource } from './refs.ts';
 import type { RemoteSpawner } from './remote-spawner.ts';
+import { GEN_CAST, Requests } from './requests.ts';
 import { Scheduler } from './scheduler.ts';
+import { Shutdown } from './shutdown.ts';
 import type { SignalSink } from './signal-sink.ts';
-import { callError, Signals } from './signals.ts';
+import { Signals } from './signals.ts';
 import { NodeDown, NodeUp } from './system-messages.ts';
 
-export const GEN_CALL = atom('$gen_call');
-export const GEN_CAST = atom('$gen_cast');
-
-export const DEFAULT_CALL_TIMEOUT_MS = 5_000;
 /** Length at which an unbounded mailbox is first warned of; again at each doubling. */
 const LONG_MAILBOX = 131_072;
 
@@ -81,22 +77,24 @@ export class ProcessSystem {
   /** @internal */
   readonly signals: Signals;
   /** @internal */
-  readonly callBook: Calls;
+  readonly requests: Requests;
   /** Who calls from outside of all processes. Its pid is on our calls; no message but an answer reaches it. */
   readonly outside: CallOwner;
+  /** From the beginning of `stop` on. @internal */
+  stopping = false;
   /** Supplied by the registry; without it no global name is known. */
   globals: GlobalResolver | undefined = undefined;
   /** Supplied by the kernel; without it nothing is spawned elsewhere. @internal */
   remoteSpawner: RemoteSpawner | undefined = undefined;
 
-  readonly #encodeLocal: ((value: unknown) => unknown) | undefined;
+  /** @internal */
+  readonly encodeLocal: ((value: unknown) => unknown) | undefined;
   readonly #unlisten: (() => void) | undefined;
   readonly #ends: Ends;
   readonly #processes = new Map<number, Process>();
   readonly #names = new Names();
   readonly #nodeWatchers = new Set<Process>();
   #lastNumber = 0;
-  #stopping = false;
 
   constructor(options: ProcessSystemOptions) {
     this.node = options.node;
@@ -108,16 +106,12 @@ export class ProcessSystem {
     this.logger = options.logger;
     this.rejections = options.rejections;
     this.#unlisten = options.rejections?.listen();
-    this.#encodeLocal = options.encodeLocal;
+    this.encodeLocal = options.encodeLocal;
     this.scheduler = new Scheduler(options.clock);
     this.refs = new RefSource(options.node, options.creation);
     this.signals = new Signals(this);
     this.#ends = new Ends(this);
-    this.callBook = new Calls(
-      options.clock,
-      (call) => this.#forgetCall(call),
-      (call) => this.#describeTarget(call),
-    );
+    this.requests = new Requests(this);
     this.#lastNumber += 1;
     this.outside = {
       pid: new Pid(options.node, this.#lastNumber, 0, options.creation),
@@ -145,7 +139,7 @@ export class ProcessSystem {
     args: Args,
     options?: SpawnOptions,
   ): Process {
-    if (this.#stopping)
+    if (this.stopping)
       throw new ExitError(SHUTDOWN, this.node, `${this.node} is stopping and spawns nothing`);
     const name = options?.name;
     if (name !== undefined) this.#names.check(name);
@@ -266,23 +260,23 @@ export class ProcessSystem {
     if (to.node !== this.node) return this.sink.send(from.pid, to, message);
     const process = this.lookup(to);
     // An answer may also be for a caller that is no process.
-    if (message instanceof Tuple && this.#isAnswer(message)) return true;
+    if (message instanceof Tuple && this.requests.isAnswer(message)) return true;
     return this.#sendProcess(process, message);
   }
 
   #sendProcess(process: Process | undefined, message: unknown): boolean {
     if (process === undefined) return true;
-    return this.#post(process, this.#encodeLocal === undefined ? message : this.#encodeLocal(message));
+    return this.post(process, this.encodeLocal === undefined ? message : this.encodeLocal(message));
   }
 
-  /** Puts a message into a mailbox, within its bound. */
-  #post(process: Process, message: unknown): boolean {
+  /** Puts a message into a mailbox, within its bound; false when there was no room. @internal */
+  post(process: Process, message: unknown): boolean {
     const length = process.mailbox?.length ?? 0;
     const limit = process.extras?.limit;
     if (limit !== undefined && length >= limit.max) {
       this.telemetry.emit('process.mailbox_full', () => ({ pid: process.pid, length }));
       if (limit.onFull === 'exit') this.end(process, MAILBOX_FULL, undefined);
-      else this.#refuseUnread(message);
+      else this.requests.refuseUnread(message, MAILBOX_FULL);
       return false;
     }
     process.post(message);
@@ -297,16 +291,17 @@ export class ProcessSystem {
     return true;
   }
 
-  /** A request that finds no room: its caller need not wait for the time-out. */
-  #refuseUnread(message: unknown): void {
-    if (!(message instanceof Tuple) || message.elements[0] !== GEN_CALL) return;
-    const from = message.elements[1];
-    if (from instanceof Tuple && from.elements[0] instanceof Pid) {
-      this.refuse(from.elements[0], from.elements[1], MAILBOX_FULL);
-    }
+  /** A destination as a process here, an address elsewhere, or undefined when nobody is there. @internal */
+  resolve(to: AnyDestination): Process | Pid | At | undefined {
+    if (to instanceof Pid) return to.node === this.node ? this.lookup(to) : to;
+    if (typeof to === 'string') return this.#names.get(to);
+    if (to instanceof At) return to.node === this.node ? this.#names.get(to.name.name) : to;
+    const pid = this.globals?.whereis(to.name);
+    if (pid === undefined) return undefined;
+    return pid.node === this.node ? this.lookup(pid) : pid;
   }
 
-  // ---- calling ----
+  // ---- calling: `Requests` tells how ----
 
   /** Calls a method. @internal typed front: `Self.call`, `Node.call` */
   callMethod(
@@ -316,7 +311,7 @@ export class ProcessSystem {
     args: readonly unknown[],
     options?: CallOptions,
   ): Promise<unknown> {
-    return this.#call(owner, to, method, args, undefined, options);
+    return this.requests.call(owner, to, method, args, undefined, options);
   }
 
   /** Sends any term as a request, as gen_server:call/2 does, and waits for the answer. */
@@ -326,7 +321,7 @@ export class ProcessSystem {
     options?: CallOptions,
     owner: CallOwner = this.outside,
   ): Promise<unknown> {
-    return this.#call(owner, to, undefined, [], request, options);
+    return this.requests.call(owner, to, undefined, [], request, options);
   }
 
   /** Sends any term as gen_server:cast/2 does. */
@@ -336,194 +331,7 @@ export class ProcessSystem {
 
   /** Casts a method. @internal typed front: `Self.cast`, `Node.cast` */
   castMethod(from: CallOwner, to: AnyDestination, method: string, args: readonly unknown[]): boolean {
-    const target = this.#resolve(to);
-    if (target === undefined) return true;
-    if (!(target instanceof Process)) {
-      const message = tuple(GEN_CAST, requestTerm(method, args));
-      return target instanceof Pid
-        ? this.#sendPid(from, target, message)
-        : this.sink.sendName(from.pid, target.node, target.name, message);
-    }
-    return this.#post(target, new Cast(method, this.#localArgs(args)));
-  }
-
-  #call(
-    owner: CallOwner,
-    to: AnyDestination,
-    method: string | undefined,
-    args: readonly unknown[],
-    request: unknown,
-    options: CallOptions | undefined,
-  ): Promise<unknown> {
-    const timeoutMs = options?.timeout ?? DEFAULT_CALL_TIMEOUT_MS;
-    if (!(timeoutMs >= 0)) {
-      return Promise.reject(
-        new OptionsError('timeout', `timeout must be a number of ms from 0, not ${timeoutMs}`),
-      );
-    }
-    if (this.#stopping && owner === this.outside) {
-      return Promise.reject(new ExitError(SHUTDOWN, this.node, `${this.node} is stopping`));
-    }
-    const target = this.#resolve(to);
-    if (target === undefined) {
-      const known =
-        to instanceof Global && this.globals === undefined ? ': this node keeps no global names' : '';
-      const destination = describeDestination(to);
-      return Promise.reject(
-        new ExitError(NOPROC, destination, `no process answers at ${destination} (noproc)${known}`),
-      );
-    }
-    if (target === owner) {
-      const destination = describeDestination(to);
-      return Promise.reject(new ExitError(CALLING_SELF, destination, `${destination} calls itself`));
-    }
-    let call: PendingCall;
-    try {
-      call =
-        target instanceof Process && this.#encodeLocal !== undefined
-          ? new PendingCall(owner, target, method, this.#localArgs(args), this.#encodeLocal(request))
-          : new PendingCall(owner, target, method, args, request);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    this.callBook.open(call, timeoutMs, options?.signal);
-    if (call.settled) return call.promise;
-    if (!(target instanceof Process)) this.#callRemote(call, target);
-    else if (!this.#post(target, call)) this.failCall(call, MAILBOX_FULL);
-    return call.promise;
-  }
-
-  /** MONITOR_P, then the request: so a dead, unknown or unreachable server is an answer too. */
-  #callRemote(call: PendingCall, target: Pid | At): void {
-    const number = this.refs.next();
-    const ref = this.refs.callRef(number);
-    const from = call.owner.pid;
-    this.callBook.number(call, number);
-    this.signals.ties(target.node).calls.add(call);
-    const message = tuple(GEN_CALL, tuple(from, ref), call.toTerm());
-    try {
-      this.sink.monitor(from, target, ref);
-      // The monitor may have been answered at once.
-      if (call.settled) return;
-      if (target instanceof Pid) this.sink.send(from, target, message);
-      else this.sink.sendName(from, target.node, target.name, message);
-    } catch (error) {
-      this.callBook.reject(call, error);
-    }
-  }
-
-  /** A destination as a process here, an address elsewhere, or undefined when nobody is there. */
-  #resolve(to: AnyDestination): Process | Pid | At | undefined {
-    if (to instanceof Pid) return to.node === this.node ? this.lookup(to) : to;
-    if (typeof to === 'string') return this.#names.get(to);
-    if (to instanceof At) return to.node === this.node ? this.#names.get(to.name.name) : to;
-    const pid = this.globals?.whereis(to.name);
-    if (pid === undefined) return undefined;
-    return pid.node === this.node ? this.lookup(pid) : pid;
-  }
-
-  #localArgs(args: readonly unknown[]): readonly unknown[] {
-    return this.#encodeLocal === undefined ? args : (this.#encodeLocal(args) as readonly unknown[]);
-  }
-
-  #describeTarget(call: PendingCall): string {
-    const target = call.target;
-    return target instanceof Process
-      ? `${describePid(target.pid)} (${target.label})`
-      : describeDestination(target);
-  }
-
-  /** A call that has a number is settled: its monitor is taken down. */
-  #forgetCall(call: PendingCall): void {
-    const target = call.target;
-    if (target instanceof Process) {
-      target.extras?.taken?.delete(call);
-      return;
-    }
-    const ties = this.signals.tiesOf(target.node);
-    // Not on the books: the connection is gone, and the monitor with it.
-    if (ties?.calls.delete(call) !== true) return;
-    this.sink.demonitor(call.owner.pid, target, this.refs.callRef(call.number));
-  }
-
-  /** The open call that a reference belongs to. @internal */
-  callOf(ref: Ref): PendingCall | undefined {
-    const number = this.refs.callNumberOf(ref);
-    return number === undefined ? undefined : this.callBook.byNumber(number);
-  }
-
-  /** Answers a call that came from this node. @internal */
-  answerCall(call: PendingCall, value: unknown): void {
-    this.callBook.resolve(call, this.#encodeLocal === undefined ? value : this.#encodeLocal(value));
-  }
-
-  /** The target of a call ended, or refuses it. @internal */
-  failCall(call: PendingCall, reason: unknown, cause?: unknown): void {
-    if (call.settled) return;
-    // Whoever says so has no monitor of ours any more.
-    if (call.number !== 0 && !(call.target instanceof Process)) {
-      this.signals.tiesOf(call.target.node)?.calls.delete(call);
-    }
-    this.callBook.reject(call, callError(call, this.#describeTarget(call), reason, cause));
-  }
-
-  /**
-   * Answers a request that came as a term: `{Tag, Reply}` to the caller. An alias tag is answered at the alias where the
-   * link knows aliases, so that a late answer dies there; else at the pid. @internal
-   */
-  answer(from: CallOwner, caller: Pid, tag: unknown, value: unknown): void {
-    const message = tuple(tag, value);
-    if (caller.node !== this.node && tag instanceof ImproperList && tag.tail instanceof Ref) {
-      if (this.sink.hasAlias?.(caller.node) === true) {
-        this.sink.sendAlias(from.pid, tag.tail, message);
-        return;
-      }
-    }
-    this.#sendPid(from, caller, message);
-  }
-
-  /**
-   * Refuses a request that came as a term: the caller alone learns that we are down for it. A caller that does not
-   * monitor us cannot be told, and waits for its time-out. @internal
-   */
-  refuse(caller: Pid, tag: unknown, reason: unknown): void {
-    const ref = tag instanceof ImproperList ? tag.tail : tag;
-    if (!(ref instanceof Ref)) return;
-    const call = this.callOf(ref);
-    if (call !== undefined) this.failCall(call, reason);
-    else if (!this.signals.refuse(caller, ref, reason)) this.telemetry.count('call.refused_unheard');
-  }
-
-  /** A call or cast as whoever reads the mailbox sees it. @internal */
-  unfold(process: Process, message: PendingCall | Cast): Tuple {
-    if (message instanceof Cast) return tuple(GEN_CAST, message.toTerm());
-    if (message.number === 0) {
-      const number = this.refs.next();
-      message.number = number;
-      if (!message.settled) {
-        this.callBook.number(message, number);
-        const extra = process.extra;
-        extra.taken ??= new Set();
-        extra.taken.add(message);
-      }
-    }
-    return tuple(GEN_CALL, tuple(message.owner.pid, this.refs.callRef(message.number)), message.toTerm());
-  }
-
-  /** Whether a message is `{Ref, Reply}` of one of our calls; then that is settled, or the answer was too late. */
-  #isAnswer(message: Tuple): boolean {
-    const { elements } = message;
-    if (elements.length !== 2) return false;
-    const tag = elements[0];
-    const ref = tag instanceof Ref ? tag : tag instanceof ImproperList ? tag.tail : undefined;
-    if (!(ref instanceof Ref)) return false;
-    const number = this.refs.callNumberOf(ref);
-    if (number === undefined) return false;
-    const call = this.callBook.byNumber(number);
-    if (call === undefined) this.telemetry.count('call.late_answer');
-    else if (call.target instanceof Process) this.answerCall(call, elements[1]);
-    else this.callBook.resolve(call, elements[1]);
-    return true;
+    return this.requests.castMethod(from, to, method, args);
   }
 
   // ---- ends: `Ends` tells how ----
@@ -604,62 +412,31 @@ export class ProcessSystem {
    * long again; then it is killed. Calls from outside that still wait are rejected.
    */
   async stop(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    const timeoutMs = options.timeoutMs ?? 5_000;
-    this.#stopping = true;
-    const deadlineMs = this.clock.nowMs() + timeoutMs;
-    for (const process of this.#latestFirst()) {
-      if (process.supervised || !process.alive) continue;
-      // Who traps exits is to know this one as an order.
-      process.extra.parent = this.outside.pid;
-      this.signals.receiveExit(process, this.outside.pid, SHUTDOWN, 'exit2');
-      if (!process.alive || this.clock.nowMs() >= deadlineMs) continue;
-      await this.#endsBefore(process, deadlineMs);
-      this.end(process, KILLED, undefined);
-    }
-    const lastDeadlineMs = this.clock.nowMs() + timeoutMs;
-    for (const process of this.#latestFirst()) {
-      if (process.alive) await this.#endsBefore(process, lastDeadlineMs);
-      this.end(process, KILLED, undefined);
-    }
+    this.stopping = true;
+    await new Shutdown(this).run(options.timeoutMs ?? 5_000, () => [...this.#processes.values()].reverse());
     const error = new ExitError(SHUTDOWN, this.node, `${this.node} has stopped`);
-    this.callBook.rejectOwned(this.outside, error);
-    this.callBook.stop();
+    this.requests.book.rejectOwned(this.outside, error);
+    this.requests.book.stop();
     // What the last processes leave behind is rejected before the next turn.
     if (this.#unlisten !== undefined) this.clock.setImmediate(this.#unlisten);
-  }
-
-  #latestFirst(): Process[] {
-    return [...this.#processes.values()].reverse();
-  }
-
-  #endsBefore(process: Process, deadlineMs: number): Promise<void> {
-    const leftMs = deadlineMs - this.clock.nowMs();
-    if (leftMs <= 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = this.clock.setTimeout(resolve, leftMs);
-      this.whenEnded(process, () => {
-        this.clock.clearTimeout(timer);
-        resolve();
-      });
-    });
   }
 
   // ---- from other nodes ----
 
   deliver(to: Pid, message: unknown): void {
-    if (message instanceof Tuple && this.isLocal(to) && this.#isAnswer(message)) return;
+    if (message instanceof Tuple && this.isLocal(to) && this.requests.isAnswer(message)) return;
     const process = this.lookup(to);
-    if (process !== undefined) this.#post(process, message);
+    if (process !== undefined) this.post(process, message);
   }
 
   deliverName(name: Atom, message: unknown): void {
     const process = this.#names.get(name.name);
-    if (process !== undefined) this.#post(process, message);
+    if (process !== undefined) this.post(process, message);
   }
 
   /** Only references of calls are aliases here. */
   deliverAlias(alias: Ref, message: unknown): void {
-    if (message instanceof Tuple && this.#isAnswer(message)) return;
+    if (message instanceof Tuple && this.requests.isAnswer(message)) return;
     this.telemetry.count(this.refs.callNumberOf(alias) === undefined ? 'alias.unknown' : 'call.late_answer');
   }
 
