@@ -18,7 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['epmd', 'gossip', 'handshake', 'dist', 'process'],
   ['connection', 'discovery', 'actor'],
   ['kernel', 'registry'],
-  ['node.ts', 'options.ts', 'platform', 'testing'],
+  ['node.ts', 'rooms.ts', 'node-events.ts', 'options.ts', 'platform', 'testing'],
   ['index.ts'],
   ['cli', 'dashboard'],
 ];
@@ -29,7 +29,8 @@ const ALSO: Readonly<Record<string, readonly string[]>> = {
   term: ['codec'],
   env: ['errors.ts'],
   telemetry: ['errors.ts', 'env'],
-  'node.ts': ['options.ts', 'platform'],
+  'node.ts': ['options.ts', 'platform', 'rooms.ts', 'node-events.ts'],
+  'rooms.ts': ['options.ts', 'node-events.ts'],
   // A simulation runs whole nodes; nothing in the house imports it.
   testing: ['node.ts', 'options.ts', 'index.ts'],
 };

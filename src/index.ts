@@ -53,8 +53,9 @@ export {
   OptionsError,
 } from './errors.ts';
 export type { ExportedModules } from './kernel/exports.ts';
-export type { NodeSnapshot, NodesKind, PeerInfo } from './node.ts';
+export type { NodeSnapshot, NodesKind } from './node.ts';
 export { Node, startNode } from './node.ts';
+export type { PeerInfo } from './node-events.ts';
 export type { EpmdOptions, ListenOptions, NodeOptions } from './options.ts';
 export { DEFAULT_OPTIONS } from './options.ts';
 export type { Destination } from './process/destination.ts';

@@ -1,24 +1,9 @@
-/**
- * Joins the rooms: options, port mapper, connections, processes, discovery. Nothing else knows them all.
- *
- * Order of start: listen (so that the port is known), register with the port mapper (which gives the creation, part
- * of every pid), processes, discovery. Order of stop: the reverse.
- */
-import type { Connection, ConnectionSetup } from './connection/connection.ts';
-import type { NodeToRegister } from './connection/epmd-client.ts';
-import { EpmdKeeper } from './connection/epmd-keeper.ts';
-import { Discovery, type Whereabouts } from './discovery/index.ts';
+/** The face of a node: what users call. What stands behind it is joined in `rooms.ts`. */
 import type { Env, LogArea } from './env/index.ts';
-import { BeamishError, ConnectionError, OptionsError } from './errors.ts';
-import { offeredFlags } from './handshake/flags.ts';
-import { Connections, type PeerAddress } from './kernel/connections.ts';
-import { Exports } from './kernel/exports.ts';
-import { Inbound } from './kernel/inbound.ts';
-import { Outbound } from './kernel/outbound.ts';
-import { Spawner } from './kernel/spawner.ts';
-import { type NodeView, remoteView } from './kernel/system-processes.ts';
-import { type Driver, SystemTree } from './kernel/system-tree.ts';
-import { aliveOf, hostOf, type NodeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { BeamishError, ConnectionError } from './errors.ts';
+import type { NodeView } from './kernel/system-processes.ts';
+import { type PeerInfo, peerInfo } from './node-events.ts';
+import { type NodeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { platformEnv } from './platform/index.ts';
 import { makeClient } from './process/client.ts';
 import { type AnyDestination, type AnyPid, at, type Destination } from './process/destination.ts';
@@ -37,22 +22,13 @@ import type {
   SpawnRest,
 } from './process/protocol.ts';
 import { toReason } from './process/reasons.ts';
-import { ProcessSystem } from './process/system.ts';
 import { Watch, type WatchOptions } from './process/watch.ts';
-import { Telemetry } from './telemetry/events.ts';
-import { Logger } from './telemetry/logger.ts';
+import { Rooms } from './rooms.ts';
 import { atom } from './term/atom.ts';
 import type { Pid } from './term/identifiers.ts';
 import { tuple } from './term/tuple.ts';
 
 export type NodesKind = 'visible' | 'hidden' | 'connected';
-
-/** What `nodeup` tells of a peer. */
-export interface PeerInfo {
-  readonly name: string;
-  readonly creation: number;
-  readonly hidden: boolean;
-}
 
 /** Plain data about a node; no secrets in it. */
 export interface NodeSnapshot {
@@ -93,200 +69,32 @@ const START = Symbol('start');
 /** A running node: an actor system that other nodes can reach. Made by `startNode`. */
 export class Node {
   readonly name: string;
-  readonly #options: ResolvedOptions;
-  readonly #env: Env;
-  readonly #telemetry: Telemetry;
-  readonly #logger: Logger;
-  #epmd: EpmdKeeper;
-  #tree: SystemTree | undefined;
-  #port: number | undefined;
-  #creation = 0;
-  #connections!: Connections;
-  #processes!: ProcessSystem;
-  #spawner!: Spawner;
-  /** Whether a process looks after the port mapper's client. */
-  #epmdOwned = false;
-  #discovery: Discovery | undefined;
-  /** Where nodes listen that discovery is connecting, as far as it was told. */
-  readonly #told = new Map<string, PeerAddress>();
-  readonly #inbound = new Map<Connection, Inbound>();
-  readonly #listeners = {
-    nodeup: new Set<(name: string, info: PeerInfo) => void>(),
-    nodedown: new Set<(name: string, reason: string) => void>(),
-  };
-  readonly #drainWaiters = new Map<string, (() => void)[]>();
-  #stopped: Promise<void> | undefined;
+  readonly #rooms: Rooms;
 
   /** @internal */
   constructor(options: ResolvedOptions, env: Env) {
     this.name = options.name;
-    this.#options = options;
-    this.#env = env;
-    this.#telemetry = new Telemetry(options.name);
-    this.#logger = new Logger(env.log, env.clock, options.name);
-    this.#epmd = this.#makeKeeper();
-  }
-
-  /** Incarnation number: changes with every start of a node of this name; part of its pids. */
-  get creation(): number {
-    return this.#creation;
-  }
-
-  /** Port where other nodes connect; undefined with `listen: false`. */
-  get port(): number | undefined {
-    return this.#port;
-  }
-
-  /** Port of the port mapper this node uses. */
-  get epmdPort(): number {
-    return this.#options.epmd.port;
+    this.#rooms = new Rooms(options, env, () => this.#view());
   }
 
   /** @internal */
   async [START](): Promise<void> {
-    const {
-      listen,
-      topologies,
-      limits,
-      hidden,
-      longNames,
-      cookie,
-      cookies,
-      netTickTimeMs,
-      binaries,
-      actors,
-    } = this.#options;
-    const env = this.#env;
-    const setup: ConnectionSetup & { creation: number } = {
-      name: this.name,
-      creation: 0,
-      flags: offeredFlags(hidden),
-      cookieFor: (peer) => cookies.get(peer) ?? cookie,
-      netTickTimeMs,
-      binaries,
-      limits,
-      clock: env.clock,
-      random: env.random,
-      telemetry: this.#telemetry,
-      isBehind: () => this.#processes.scheduler.isBehind,
-    };
-    this.#connections = new Connections({
-      setup,
-      longNames,
-      env,
-      limits,
-      telemetry: this.#telemetry,
-      logger: this.#logger,
-      owner: {
-        locate: (nodeName, signal) => this.#locate(nodeName, signal),
-        nodeUp: (connection) => this.#nodeUp(connection),
-        nodeDown: (connection, reason) => this.#nodeDown(connection, reason),
-        unreachable: (nodeName) => this.#processes.unreachable(nodeName),
-        drained: (nodeName) => this.#wakeDrained(nodeName),
-      },
-    });
-    try {
-      if (listen !== false) this.#port = (await this.#connections.listen(listen.host, listen.port)).port;
-      const { creation } = await this.#epmd.start(this.#registration());
-      setup.creation = creation;
-      this.#creation = creation;
-      this.#processes = new ProcessSystem({
-        node: this.name,
-        creation,
-        clock: env.clock,
-        random: env.random,
-        sink: new Outbound(this.#connections, limits.frameBytes),
-        telemetry: this.#telemetry,
-        logger: this.#logger,
-        rejections: env.rejections,
-      });
-      // Our own module comes last: nobody's exports can take its place.
-      const ownModule = new Exports(this.#options.exports, { beamish: remoteView(this.#view()) });
-      this.#spawner = new Spawner(this.#processes, this.#connections, actors, ownModule);
-      this.#processes.remoteSpawner = this.#spawner;
-      this.#tree = new SystemTree({
-        processes: this.#processes,
-        clock: env.clock,
-        logger: this.#logger,
-        view: this.#view(),
-        makeEpmd: () => this.#epmdDriver(),
-        makeDiscovery: Object.keys(topologies).length > 0 ? () => this.#makeDiscovery() : undefined,
-        linkTo: (nodeName) => this.#connections.up(nodeName),
-        gaveUp: () => void this.stop(),
-      });
-      const treeStarted = this.#tree.start();
-      // A handshake takes turns of the event loop; by the end of this one the system processes are there.
-      this.#connections.ready();
-      await treeStarted;
-    } catch (error) {
-      await this.stop();
-      throw error;
-    }
+    await this.#rooms.start();
   }
 
-  /** The first port mapper's client has registered the node when its process begins; later ones do it anew. */
-  #epmdDriver(): Driver {
-    const first = this.#epmd;
-    if (!this.#epmdOwned) {
-      this.#epmdOwned = true;
-      return { start: () => Promise.resolve(), stop: () => first.stop() };
-    }
-    const keeper = this.#makeKeeper();
-    this.#epmd = keeper;
-    return {
-      start: async () => {
-        await first.stop();
-        // The creation of this node stays what it is: its pids carry it.
-        await keeper.start(this.#registration());
-      },
-      stop: () => keeper.stop(),
-    };
+  /** Incarnation number: changes with every start of a node of this name; part of its pids. */
+  get creation(): number {
+    return this.#rooms.creation;
   }
 
-  #registration(): NodeToRegister | undefined {
-    const { hidden } = this.#options;
-    return this.#port === undefined ? undefined : { name: aliveOf(this.name), port: this.#port, hidden };
+  /** Port where other nodes connect; undefined with `listen: false`. */
+  get port(): number | undefined {
+    return this.#rooms.port;
   }
 
-  #makeKeeper(): EpmdKeeper {
-    const options = this.#options;
-    const env = this.#env;
-    return new EpmdKeeper({
-      streams: env.streams,
-      clock: env.clock,
-      random: env.random,
-      host: env.host,
-      telemetry: this.#telemetry,
-      logger: this.#logger,
-      mode: options.epmd.mode,
-      port: options.epmd.port,
-      ...(options.epmd.host === undefined ? {} : { listenHost: options.epmd.host }),
-      maxSockets: options.limits.unauthenticatedSockets,
-    });
-  }
-
-  #makeDiscovery(): Discovery {
-    const { topologies, limits } = this.#options;
-    const env = this.#env;
-    const creation = this.#creation;
-    this.#discovery = new Discovery({
-      self: { name: this.name, port: this.#port ?? 0, creation },
-      topologies,
-      env,
-      telemetry: this.#telemetry,
-      logger: this.#logger,
-      limits: {
-        connectQueue: limits.connectQueueNames,
-        connectAttempts: limits.connectAttempts,
-        newNamesPerSecond: limits.newNamesPerSecond,
-      },
-      connect: (nodeName, whereabouts) => this.#connectAt(nodeName, whereabouts),
-      connected: (nodeName) => this.#connections.up(nodeName) !== undefined,
-      disconnect: (nodeName) => void this.#connections.disconnect(nodeName),
-      connectedNodes: () => this.#inbound.size,
-      names: () => this.#epmd.names(),
-    });
-    return this.#discovery;
+  /** Port of the port mapper this node uses. */
+  get epmdPort(): number {
+    return this.#rooms.options.epmd.port;
   }
 
   // ---- processes
@@ -295,7 +103,7 @@ export class Node {
   spawn<A extends AnyActor>(actor: A, ...rest: SpawnRest<ArgsOf<A>, SpawnOptions>): Pid<A>;
   spawn<Args extends readonly unknown[]>(body: Body<Args>, ...rest: SpawnRest<Args, SpawnOptions>): Pid;
   spawn(what: unknown, args?: unknown, options?: unknown): AnyPid {
-    return this.#processes.spawn(
+    return this.#rooms.processes.spawn(
       what as AnyActor,
       (args ?? []) as readonly unknown[],
       options as SpawnOptions | undefined,
@@ -318,8 +126,8 @@ export class Node {
     args: readonly unknown[] = [],
     options: SpawnOnOptions = {},
   ): Promise<AnyPid> {
-    if (node === this.name && !(what instanceof Mfa)) return this.#processes.spawn(what, args);
-    return await this.#spawner.spawnOn(node, what, args, options);
+    if (node === this.name && !(what instanceof Mfa)) return this.#rooms.processes.spawn(what, args);
+    return await this.#rooms.spawner.spawnOn(node, what, args, options);
   }
 
   /**
@@ -328,7 +136,7 @@ export class Node {
    * @throws EncodeError when the message has no term
    */
   send(to: AnyDestination, message: unknown): boolean {
-    return this.#processes.send(to, message);
+    return this.#rooms.processes.send(to, message);
   }
 
   /**
@@ -342,7 +150,12 @@ export class Node {
     ...args: MethodArgs<NoInfer<T>, M>
   ): Promise<MethodResult<T, M>>;
   call(to: AnyDestination, method: string, ...args: unknown[]): Promise<never> {
-    return this.#processes.callMethod(this.#processes.outside, to, method, args) as Promise<never>;
+    return this.#rooms.processes.callMethod(
+      this.#rooms.processes.outside,
+      to,
+      method,
+      args,
+    ) as Promise<never>;
   }
 
   /** Calls a method without waiting, and without an answer. Returns as `send`. */
@@ -352,12 +165,12 @@ export class Node {
     ...args: MethodArgs<NoInfer<T>, M>
   ): boolean;
   cast(to: AnyDestination, method: string, ...args: unknown[]): boolean {
-    return this.#processes.castMethod(this.#processes.outside, to, method, args);
+    return this.#rooms.processes.castMethod(this.#rooms.processes.outside, to, method, args);
   }
 
   /** Sends any term as a request, as gen_server:call does, and waits for the answer. */
   request(to: AnyDestination, term: unknown, options?: CallOptions): Promise<unknown> {
-    return this.#processes.call(to, term, options);
+    return this.#rooms.processes.call(to, term, options);
   }
 
   /** The methods of whoever answers there, as functions. `actor` only gives the type. */
@@ -365,7 +178,7 @@ export class Node {
   client<T>(to: Destination<T>, options?: CallOptions): Client<T>;
   client(...args: unknown[]): unknown {
     return makeClient(args, (to, method, callArgs, options) =>
-      this.#processes.callMethod(this.#processes.outside, to, method, callArgs, options),
+      this.#rooms.processes.callMethod(this.#rooms.processes.outside, to, method, callArgs, options),
     );
   }
 
@@ -377,49 +190,49 @@ export class Node {
    * cannot travel
    */
   watch<T>(to: Destination<T>, options?: WatchOptions): AsyncIterableIterator<MethodResult<T, 'snapshot'>> {
-    return new Watch(this.#processes, to, [options?.signal]) as AsyncIterableIterator<never>;
+    return new Watch(this.#rooms.processes, to, [options?.signal]) as AsyncIterableIterator<never>;
   }
 
   /** Sends an exit signal, as exit/2 does: `kill` cannot be refused. */
   exit(pid: AnyPid, reason: unknown): void {
-    this.#processes.exit(pid as Pid, toReason(reason));
+    this.#rooms.processes.exit(pid as Pid, toReason(reason));
   }
 
   /** Whether a process of this node is alive. */
   isAlive(pid: AnyPid): boolean {
-    return this.#processes.isAlive(pid as Pid);
+    return this.#rooms.processes.isAlive(pid as Pid);
   }
 
   // ---- local names
 
   whereis(name: string): Pid | undefined {
-    return this.#processes.whereis(name);
+    return this.#rooms.processes.whereis(name);
   }
 
   /** @throws NameTakenError; OptionsError for a pid of another node; ExitError for one that has ended */
   register(name: string, pid: AnyPid): void {
-    this.#processes.register(name, pid as Pid);
+    this.#rooms.processes.register(name, pid as Pid);
   }
 
   /** Frees a name; false when it was free. */
   unregister(name: string): boolean {
-    return this.#processes.unregister(name);
+    return this.#rooms.processes.unregister(name);
   }
 
   registered(): string[] {
-    return this.#processes.registered();
+    return this.#rooms.processes.registered();
   }
 
   // ---- other nodes
 
   /** Connects to a node. Resolves at once when it is connected. Rejects with ConnectionError or HandshakeError. */
   connect(node: string, options?: { readonly signal?: AbortSignal }): Promise<void> {
-    return this.#connections.connect(node, options?.signal);
+    return this.#rooms.connections.connect(node, options?.signal);
   }
 
   /** Closes the connection to a node; false when there was none. */
   disconnect(node: string): boolean {
-    return this.#connections.disconnect(node);
+    return this.#rooms.connections.disconnect(node);
   }
 
   /**
@@ -431,7 +244,7 @@ export class Node {
     try {
       await this.#connectWithin(node, options);
       const request = tuple(atom('is_auth'), atom(this.name));
-      return (await this.#processes.call(at(node, 'net_kernel'), request, options)) === atom('yes')
+      return (await this.#rooms.processes.call(at(node, 'net_kernel'), request, options)) === atom('yes')
         ? 'pong'
         : 'pang';
     } catch (error) {
@@ -442,7 +255,7 @@ export class Node {
 
   async #connectWithin(node: string, { timeout, signal }: CallOptions): Promise<void> {
     if (timeout === undefined) return await this.connect(node, signal === undefined ? {} : { signal });
-    const { clock } = this.#env;
+    const { clock } = this.#rooms.env;
     const late = new AbortController();
     const timer = clock.setTimeout(
       () => late.abort(new ConnectionError(`no connection to ${node} within ${timeout} ms`)),
@@ -459,9 +272,9 @@ export class Node {
    * Names of connected nodes: `visible` ones, `hidden` ones, or both. A connection is hidden when either side is.
    * @param kind default: `visible`; on a hidden node, which has no visible connection at all, `connected`
    */
-  nodes(kind: NodesKind = this.#options.hidden ? 'connected' : 'visible'): string[] {
+  nodes(kind: NodesKind = this.#rooms.options.hidden ? 'connected' : 'visible'): string[] {
     const names: string[] = [];
-    for (const { peer } of this.#connections.all())
+    for (const { peer } of this.#rooms.connections.all())
       if (kind === 'connected' || peer.hidden === (kind === 'hidden')) names.push(peer.name);
     return names;
   }
@@ -470,14 +283,7 @@ export class Node {
   on(event: 'nodeup', listener: (node: string, info: PeerInfo) => void): () => void;
   on(event: 'nodedown', listener: (node: string, reason: string) => void): () => void;
   on(event: 'nodeup' | 'nodedown', listener: (node: string, detail: never) => void): () => void {
-    if (event !== 'nodeup' && event !== 'nodedown')
-      throw new OptionsError(
-        'event',
-        `expected the event "nodeup" or "nodedown", got ${JSON.stringify(event)}`,
-      );
-    const listeners = this.#listeners[event] as Set<typeof listener>;
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    return this.#rooms.events.on(event, listener);
   }
 
   /**
@@ -485,46 +291,41 @@ export class Node {
    * when the node cannot be reached any more.
    */
   drained(node: string): Promise<void> {
-    if (!this.#connections.isAboveHighWater(node)) return Promise.resolve();
-    return new Promise((resolve) => {
-      const waiters = this.#drainWaiters.get(node);
-      if (waiters === undefined) this.#drainWaiters.set(node, [resolve]);
-      else waiters.push(resolve);
-    });
+    return this.#rooms.drained(node);
   }
 
   /** Names that the port mapper of a host knows, with their ports; this machine's when `host` is absent. */
   names(host?: string): Promise<readonly { readonly name: string; readonly port: number }[]> {
-    return this.#epmd.names(host);
+    return this.#rooms.epmd.names(host);
   }
 
   // ---- seeing it
 
   /** Switches the debug lines of one area on or off, at run time. */
   debug(area: LogArea, on: boolean): void {
-    this.#logger.setDebug(area, on);
+    this.#rooms.logger.setDebug(area, on);
   }
 
   /** What this node is and does, as plain data. */
   inspect(): NodeSnapshot {
-    const { hidden, epmd } = this.#options;
+    const { hidden, epmd } = this.#rooms.options;
     return {
       name: this.name,
-      creation: this.#creation,
+      creation: this.#rooms.creation,
       hidden,
-      port: this.#port,
-      epmd: { mode: epmd.mode, port: epmd.port, role: this.#epmd.role },
-      connections: [...this.#connections.all()].map((connection) => ({
+      port: this.#rooms.port,
+      epmd: { mode: epmd.mode, port: epmd.port, role: this.#rooms.epmd.role },
+      connections: [...this.#rooms.connections.all()].map((connection) => ({
         ...peerInfo(connection),
         outgoing: connection.outgoing,
         address: connection.remoteAddress,
         ...connection.stats,
-        received: this.#inbound.get(connection)?.received ?? 0,
+        received: this.#rooms.inbound.get(connection)?.received ?? 0,
       })),
-      discovery: this.#discovery?.state,
-      processes: this.#processes.count,
-      registered: this.#processes.registered(),
-      counters: this.#telemetry.counters(),
+      discovery: this.#rooms.discovery?.state,
+      processes: this.#rooms.processes.count,
+      registered: this.#rooms.processes.registered(),
+      counters: this.#rooms.telemetry.counters(),
     };
   }
 
@@ -535,88 +336,11 @@ export class Node {
    * when the last timer and socket are gone. Idempotent.
    */
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
-    return this.#stopped;
+    return this.#rooms.stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-  }
-
-  async #stop(): Promise<void> {
-    this.#tree?.stopping();
-    await this.#processes?.stop();
-    await this.#connections.stop();
-    await this.#epmd.stop();
-    this.#listeners.nodeup.clear();
-    this.#listeners.nodedown.clear();
-  }
-
-  // ---- what the table of connections asks and tells
-
-  /** Connects without asking a port mapper, when discovery was told the port. */
-  async #connectAt(nodeName: string, whereabouts: Whereabouts | undefined): Promise<void> {
-    if (whereabouts?.port === undefined) return await this.#connections.connect(nodeName);
-    const { host = hostOf(nodeName), port } = whereabouts;
-    this.#told.set(nodeName, { host, port });
-    try {
-      await this.#connections.connect(nodeName);
-    } finally {
-      this.#told.delete(nodeName);
-    }
-  }
-
-  async #locate(nodeName: string, signal: AbortSignal): Promise<PeerAddress> {
-    const told = this.#told.get(nodeName);
-    if (told !== undefined) return told;
-    const host = hostOf(nodeName);
-    const found = await this.#epmd.lookup(aliveOf(nodeName), host, { signal });
-    if (found === undefined)
-      throw new ConnectionError(`no node named ${aliveOf(nodeName)} is known to the port mapper of ${host}`);
-    return { host, port: found.port };
-  }
-
-  #nodeUp(connection: Connection): void {
-    const info = peerInfo(connection);
-    const inbound = new Inbound(connection, this.#processes, this.#spawner, this.#telemetry);
-    this.#inbound.set(connection, inbound);
-    connection.attach(inbound);
-    this.#tree?.linkUp(connection);
-    this.#telemetry.emit('nodeup', () => ({ ...info }));
-    this.#logger.debug('connection', () => `nodeup ${info.name}`);
-    this.#processes.nodeUp(info.name, info);
-    for (const listener of [...this.#listeners.nodeup]) this.#tell(() => listener(info.name, info));
-  }
-
-  #nodeDown(connection: Connection, reason: string): void {
-    const { name } = peerInfo(connection);
-    this.#inbound.delete(connection);
-    this.#telemetry.emit('nodedown', () => ({ name, reason }));
-    this.#logger.debug('connection', () => `nodedown ${name}: ${reason}`);
-    this.#tree?.linkDown(connection);
-    this.#spawner.nodeDown(name);
-    this.#processes.nodeDown(name, atom(reason));
-    this.#wakeDrained(name);
-    this.#discovery?.nodeDown(name, reason);
-    for (const listener of [...this.#listeners.nodedown]) this.#tell(() => listener(name, reason));
-  }
-
-  /** A listener that throws harms neither the node nor the other listeners. */
-  #tell(listener: () => void): void {
-    try {
-      listener();
-    } catch (error) {
-      this.#logger.error(
-        'node',
-        `a nodeup or nodedown listener failed: ${error instanceof Error ? error.stack : error}`,
-      );
-    }
-  }
-
-  #wakeDrained(nodeName: string): void {
-    const waiters = this.#drainWaiters.get(nodeName);
-    this.#drainWaiters.delete(nodeName);
-    for (const resolve of waiters ?? []) resolve();
   }
 
   #view(): NodeView {
@@ -630,9 +354,4 @@ export class Node {
       },
     };
   }
-}
-
-function peerInfo(connection: Connection): PeerInfo {
-  const { name, creation, hidden } = connection.peer;
-  return { name, creation, hidden };
 }

@@ -1,0 +1,296 @@
+/**
+ * Joins the rooms: options, port mapper, connections, processes, discovery. Nothing else knows them all; `node.ts` is
+ * the face that users see of it.
+ *
+ * Order of start: listen (so that the port is known), register with the port mapper (which gives the creation, part
+ * of every pid), processes, discovery. Order of stop: the reverse.
+ */
+import type { Connection, ConnectionSetup } from './connection/connection.ts';
+import type { NodeToRegister } from './connection/epmd-client.ts';
+import { EpmdKeeper } from './connection/epmd-keeper.ts';
+import { Discovery, type Whereabouts } from './discovery/index.ts';
+import type { Env } from './env/index.ts';
+import { ConnectionError } from './errors.ts';
+import { offeredFlags } from './handshake/flags.ts';
+import { Connections, type PeerAddress } from './kernel/connections.ts';
+import { Exports } from './kernel/exports.ts';
+import { Inbound } from './kernel/inbound.ts';
+import { Outbound } from './kernel/outbound.ts';
+import { Spawner } from './kernel/spawner.ts';
+import { type NodeView, remoteView } from './kernel/system-processes.ts';
+import { type Driver, SystemTree } from './kernel/system-tree.ts';
+import { NodeEvents, peerInfo } from './node-events.ts';
+import { aliveOf, hostOf, type ResolvedOptions } from './options.ts';
+import { ProcessSystem } from './process/system.ts';
+import { Telemetry } from './telemetry/events.ts';
+import { Logger } from './telemetry/logger.ts';
+import { atom } from './term/atom.ts';
+
+export class Rooms {
+  readonly name: string;
+  readonly options: ResolvedOptions;
+  readonly env: Env;
+  readonly telemetry: Telemetry;
+  readonly logger: Logger;
+  readonly events: NodeEvents;
+  readonly inbound = new Map<Connection, Inbound>();
+  connections!: Connections;
+  processes!: ProcessSystem;
+  spawner!: Spawner;
+  discovery: Discovery | undefined;
+  port: number | undefined;
+  creation = 0;
+  readonly #viewOf: () => NodeView;
+  #epmd: EpmdKeeper;
+  /** Whether a process looks after the port mapper's client. */
+  #epmdOwned = false;
+  #tree: SystemTree | undefined;
+  /** Where nodes listen that discovery is connecting, as far as it was told. */
+  readonly #told = new Map<string, PeerAddress>();
+  readonly #drainWaiters = new Map<string, (() => void)[]>();
+  #stopped: Promise<void> | undefined;
+
+  /** @param viewOf what other nodes may ask of this one; not called before the processes are there */
+  constructor(options: ResolvedOptions, env: Env, viewOf: () => NodeView) {
+    this.name = options.name;
+    this.options = options;
+    this.env = env;
+    this.telemetry = new Telemetry(options.name);
+    this.logger = new Logger(env.log, env.clock, options.name);
+    this.events = new NodeEvents(this.logger);
+    this.#viewOf = viewOf;
+    this.#epmd = this.#makeKeeper();
+  }
+
+  get epmd(): EpmdKeeper {
+    return this.#epmd;
+  }
+
+  async start(): Promise<void> {
+    const {
+      listen,
+      topologies,
+      limits,
+      hidden,
+      longNames,
+      cookie,
+      cookies,
+      netTickTimeMs,
+      binaries,
+      actors,
+    } = this.options;
+    const env = this.env;
+    const setup: ConnectionSetup & { creation: number } = {
+      name: this.name,
+      creation: 0,
+      flags: offeredFlags(hidden),
+      cookieFor: (peer) => cookies.get(peer) ?? cookie,
+      netTickTimeMs,
+      binaries,
+      limits,
+      clock: env.clock,
+      random: env.random,
+      telemetry: this.telemetry,
+      isBehind: () => this.processes.scheduler.isBehind,
+    };
+    this.connections = new Connections({
+      setup,
+      longNames,
+      env,
+      limits,
+      telemetry: this.telemetry,
+      logger: this.logger,
+      owner: {
+        locate: (nodeName, signal) => this.#locate(nodeName, signal),
+        nodeUp: (connection) => this.#nodeUp(connection),
+        nodeDown: (connection, reason) => this.#nodeDown(connection, reason),
+        unreachable: (nodeName) => this.processes.unreachable(nodeName),
+        drained: (nodeName) => this.#wakeDrained(nodeName),
+      },
+    });
+    try {
+      if (listen !== false) this.port = (await this.connections.listen(listen.host, listen.port)).port;
+      const { creation } = await this.#epmd.start(this.#registration());
+      setup.creation = creation;
+      this.creation = creation;
+      this.processes = new ProcessSystem({
+        node: this.name,
+        creation,
+        clock: env.clock,
+        random: env.random,
+        sink: new Outbound(this.connections, limits.frameBytes),
+        telemetry: this.telemetry,
+        logger: this.logger,
+        rejections: env.rejections,
+      });
+      // Our own module comes last: nobody's exports can take its place.
+      const ownModule = new Exports(this.options.exports, { beamish: remoteView(this.#viewOf()) });
+      this.spawner = new Spawner(this.processes, this.connections, actors, ownModule);
+      this.processes.remoteSpawner = this.spawner;
+      this.#tree = new SystemTree({
+        processes: this.processes,
+        clock: env.clock,
+        logger: this.logger,
+        view: this.#viewOf(),
+        makeEpmd: () => this.#epmdDriver(),
+        makeDiscovery: Object.keys(topologies).length > 0 ? () => this.#makeDiscovery() : undefined,
+        linkTo: (nodeName) => this.connections.up(nodeName),
+        gaveUp: () => void this.stop(),
+      });
+      const treeStarted = this.#tree.start();
+      // A handshake takes turns of the event loop; by the end of this one the system processes are there.
+      this.connections.ready();
+      await treeStarted;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** The first port mapper's client has registered the node when its process begins; later ones do it anew. */
+  #epmdDriver(): Driver {
+    const first = this.#epmd;
+    if (!this.#epmdOwned) {
+      this.#epmdOwned = true;
+      return { start: () => Promise.resolve(), stop: () => first.stop() };
+    }
+    const keeper = this.#makeKeeper();
+    this.#epmd = keeper;
+    return {
+      start: async () => {
+        await first.stop();
+        // The creation of this node stays what it is: its pids carry it.
+        await keeper.start(this.#registration());
+      },
+      stop: () => keeper.stop(),
+    };
+  }
+
+  #registration(): NodeToRegister | undefined {
+    const { hidden } = this.options;
+    return this.port === undefined ? undefined : { name: aliveOf(this.name), port: this.port, hidden };
+  }
+
+  #makeKeeper(): EpmdKeeper {
+    const options = this.options;
+    const env = this.env;
+    return new EpmdKeeper({
+      streams: env.streams,
+      clock: env.clock,
+      random: env.random,
+      host: env.host,
+      telemetry: this.telemetry,
+      logger: this.logger,
+      mode: options.epmd.mode,
+      port: options.epmd.port,
+      ...(options.epmd.host === undefined ? {} : { listenHost: options.epmd.host }),
+      maxSockets: options.limits.unauthenticatedSockets,
+    });
+  }
+
+  #makeDiscovery(): Discovery {
+    const { topologies, limits } = this.options;
+    const env = this.env;
+    const creation = this.creation;
+    this.discovery = new Discovery({
+      self: { name: this.name, port: this.port ?? 0, creation },
+      topologies,
+      env,
+      telemetry: this.telemetry,
+      logger: this.logger,
+      limits: {
+        connectQueue: limits.connectQueueNames,
+        connectAttempts: limits.connectAttempts,
+        newNamesPerSecond: limits.newNamesPerSecond,
+      },
+      connect: (nodeName, whereabouts) => this.#connectAt(nodeName, whereabouts),
+      connected: (nodeName) => this.connections.up(nodeName) !== undefined,
+      disconnect: (nodeName) => void this.connections.disconnect(nodeName),
+      connectedNodes: () => this.inbound.size,
+      names: () => this.#epmd.names(),
+    });
+    return this.discovery;
+  }
+
+  /** Idempotent. Resolves when the last timer and socket are gone. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#tree?.stopping();
+    await this.processes?.stop();
+    await this.connections.stop();
+    await this.#epmd.stop();
+    this.events.clear();
+  }
+
+  /**
+   * Resolves when less than the high-water mark waits for a node, on the link or for it; at once when that is so, or
+   * when the node cannot be reached any more.
+   */
+  drained(node: string): Promise<void> {
+    if (!this.connections.isAboveHighWater(node)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiters = this.#drainWaiters.get(node);
+      if (waiters === undefined) this.#drainWaiters.set(node, [resolve]);
+      else waiters.push(resolve);
+    });
+  }
+
+  // ---- what the table of connections asks and tells
+
+  /** Connects without asking a port mapper, when discovery was told the port. */
+  async #connectAt(nodeName: string, whereabouts: Whereabouts | undefined): Promise<void> {
+    if (whereabouts?.port === undefined) return await this.connections.connect(nodeName);
+    const { host = hostOf(nodeName), port } = whereabouts;
+    this.#told.set(nodeName, { host, port });
+    try {
+      await this.connections.connect(nodeName);
+    } finally {
+      this.#told.delete(nodeName);
+    }
+  }
+
+  async #locate(nodeName: string, signal: AbortSignal): Promise<PeerAddress> {
+    const told = this.#told.get(nodeName);
+    if (told !== undefined) return told;
+    const host = hostOf(nodeName);
+    const found = await this.#epmd.lookup(aliveOf(nodeName), host, { signal });
+    if (found === undefined)
+      throw new ConnectionError(`no node named ${aliveOf(nodeName)} is known to the port mapper of ${host}`);
+    return { host, port: found.port };
+  }
+
+  #nodeUp(connection: Connection): void {
+    const info = peerInfo(connection);
+    const inbound = new Inbound(connection, this.processes, this.spawner, this.telemetry);
+    this.inbound.set(connection, inbound);
+    connection.attach(inbound);
+    this.#tree?.linkUp(connection);
+    this.telemetry.emit('nodeup', () => ({ ...info }));
+    this.logger.debug('connection', () => `nodeup ${info.name}`);
+    this.processes.nodeUp(info.name, info);
+    this.events.nodeUp(info);
+  }
+
+  #nodeDown(connection: Connection, reason: string): void {
+    const { name } = peerInfo(connection);
+    this.inbound.delete(connection);
+    this.telemetry.emit('nodedown', () => ({ name, reason }));
+    this.logger.debug('connection', () => `nodedown ${name}: ${reason}`);
+    this.#tree?.linkDown(connection);
+    this.spawner.nodeDown(name);
+    this.processes.nodeDown(name, atom(reason));
+    this.#wakeDrained(name);
+    this.discovery?.nodeDown(name, reason);
+    this.events.nodeDown(name, reason);
+  }
+
+  #wakeDrained(nodeName: string): void {
+    const waiters = this.#drainWaiters.get(nodeName);
+    this.#drainWaiters.delete(nodeName);
+    for (const resolve of waiters ?? []) resolve();
+  }
+}
