@@ -41,6 +41,8 @@ describe('the order of terms', () => {
     expect(compareTerms(1, float(1))).toBe(0);
     expect(equalTerms(1.5, float(1.5))).toBe(true);
     expect(equalTerms(tuple(1n, 2), tuple(1, 2n))).toBe(true);
+    expect(equalTerms(0, 0n) && equalTerms(0n, 0)).toBe(true);
+    expect(equalTerms(float(0), -0) || equalTerms(-0, float(0))).toBe(false);
     expect(equalTerms(decodeTerm(Buffer.from('836101', 'hex')), 1)).toBe(true);
   });
 

@@ -130,7 +130,8 @@ function compareNumbers(a: number | bigint | Float, b: number | bigint | Float, 
   const leftIsFloat = isFloat(a);
   // Between keys, all integers come before all floats (OTP 18 and later).
   if (leftIsFloat !== isFloat(b)) return leftIsFloat ? 1 : -1;
-  return order(left, right) || (Object.is(left, right) || left !== 0 ? 0 : Object.is(left, -0) ? -1 : 1);
+  // Of floats alone: -0.0 is another term than 0.0 (OTP 27 and later), while 0 and 0n are one.
+  return order(left, right) || (leftIsFloat ? Number(Object.is(right, -0)) - Number(Object.is(left, -0)) : 0);
 }
 
 function atomName(value: unknown): string {
