@@ -1,6 +1,7 @@
 /** The face of a node: what users call. What stands behind it is joined in `rooms.ts`. */
 import type { Env, LogArea } from './env/index.ts';
 import { BeamishError, ConnectionError } from './errors.ts';
+import { withDeadline } from './kernel/deadline.ts';
 import type { NodeView } from './kernel/system-processes.ts';
 import { type PeerInfo, peerInfo } from './node-events.ts';
 import { type NodeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
@@ -173,6 +174,39 @@ export class Node {
     return this.#rooms.processes.call(to, term, options);
   }
 
+  /**
+   * Calls a function of another node: any of a BEAM's (as `erpc:call/5`), of a Beamish node what it lists in `exports`.
+   * Waits 5,000 ms at most unless `timeout` says otherwise; the function there runs on when nobody waits any more.
+   * @throws ExitError with the exit reason that stands for the failure there: `{Reason, Stack}` of an error (such as
+   * `{undef, [...]}`), the reason of an exit, `{nocatch, Value}` of a throw; `noconnection` when the node cannot be
+   * reached or is lost
+   * @throws CallTimeoutError; EncodeError for arguments that have no term; NotSpawnableError when that node does not
+   * understand requests to spawn (`notsup`)
+   */
+  rpc<T = unknown>(
+    node: string,
+    module: string,
+    fn: string,
+    args: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): Promise<T> {
+    return this.#rooms.rpc.call(node, module, fn, args, options) as Promise<T>;
+  }
+
+  /**
+   * Calls the same function on several nodes at a time. Resolves once all have answered or failed, with one outcome for
+   * each node, in their order; of what a node does, it does not reject.
+   */
+  multicall<T = unknown>(
+    nodes: readonly string[],
+    module: string,
+    fn: string,
+    args: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): Promise<PromiseSettledResult<T>[]> {
+    return this.#rooms.rpc.multicall(nodes, module, fn, args, options) as Promise<PromiseSettledResult<T>[]>;
+  }
+
   /** The methods of whoever answers there, as functions. `actor` only gives the type. */
   client<A extends AnyActor>(actor: A, to: Destination<A> | string, options?: CallOptions): Client<A>;
   client<T>(to: Destination<T>, options?: CallOptions): Client<T>;
@@ -253,19 +287,13 @@ export class Node {
     }
   }
 
-  async #connectWithin(node: string, { timeout, signal }: CallOptions): Promise<void> {
+  async #connectWithin(node: string, options: CallOptions): Promise<void> {
+    const { timeout, signal } = options;
     if (timeout === undefined) return await this.connect(node, signal === undefined ? {} : { signal });
-    const { clock } = this.#rooms.env;
-    const late = new AbortController();
-    const timer = clock.setTimeout(
-      () => late.abort(new ConnectionError(`no connection to ${node} within ${timeout} ms`)),
-      timeout,
+    const late = () => new ConnectionError(`no connection to ${node} within ${timeout} ms`);
+    await withDeadline(this.#rooms.env.clock, { ...options, timeout }, late, (given) =>
+      this.connect(node, { signal: given }),
     );
-    try {
-      await this.connect(node, { signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal });
-    } finally {
-      clock.clearTimeout(timer);
-    }
   }
 
   /**

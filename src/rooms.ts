@@ -16,6 +16,8 @@ import { Connections, type PeerAddress } from './kernel/connections.ts';
 import { Exports } from './kernel/exports.ts';
 import { Inbound } from './kernel/inbound.ts';
 import { Outbound } from './kernel/outbound.ts';
+import { rex } from './kernel/rex.ts';
+import { Rpc } from './kernel/rpc.ts';
 import { Spawner } from './kernel/spawner.ts';
 import { type NodeView, remoteView } from './kernel/system-processes.ts';
 import { type Driver, SystemTree } from './kernel/system-tree.ts';
@@ -37,6 +39,7 @@ export class Rooms {
   connections!: Connections;
   processes!: ProcessSystem;
   spawner!: Spawner;
+  rpc!: Rpc;
   discovery: Discovery | undefined;
   port: number | undefined;
   creation = 0;
@@ -124,14 +127,16 @@ export class Rooms {
         rejections: env.rejections,
       });
       // Our own module comes last: nobody's exports can take its place.
-      const ownModule = new Exports(this.options.exports, { beamish: remoteView(this.#viewOf()) });
-      this.spawner = new Spawner(this.processes, this.connections, actors, ownModule);
+      const exports = new Exports(this.options.exports, { beamish: remoteView(this.#viewOf()) });
+      this.spawner = new Spawner(this.processes, this.connections, actors, exports);
       this.processes.remoteSpawner = this.spawner;
+      this.rpc = new Rpc(this.processes, this.spawner, exports);
       this.#tree = new SystemTree({
         processes: this.processes,
         clock: env.clock,
         logger: this.logger,
         view: this.#viewOf(),
+        services: [{ name: 'rex', actor: rex, args: [exports, this.processes] }],
         makeEpmd: () => this.#epmdDriver(),
         makeDiscovery: Object.keys(topologies).length > 0 ? () => this.#makeDiscovery() : undefined,
         linkTo: (nodeName) => this.connections.up(nodeName),

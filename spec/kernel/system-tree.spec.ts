@@ -10,7 +10,7 @@ afterEach(() => nodes.close());
 
 type SystemNode = Awaited<ReturnType<Nodes['start']>>;
 
-const SYSTEM = ['beamish_sup', 'epmd', 'net_kernel', 'beamish', 'net_connections'];
+const SYSTEM = ['beamish_sup', 'epmd', 'net_kernel', 'beamish', 'rex', 'net_connections'];
 
 /** Kills a process of a node and waits until another has its name. */
 async function killed(node: SystemNode, name: string): Promise<void> {
@@ -64,6 +64,7 @@ describe('the tree of system processes', () => {
       'epmd',
       'net_kernel',
       'beamish',
+      'rex',
       'net_connections',
       'discovery',
     ]);

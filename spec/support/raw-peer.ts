@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Acceptor } from '../../src/handshake/acceptor.ts';
-import { DistFlag, offeredFlags } from '../../src/handshake/flags.ts';
+import { DistFlag, type DistFlags, offeredFlags } from '../../src/handshake/flags.ts';
 import { Initiator } from '../../src/handshake/initiator.ts';
 import { framed } from '../../src/handshake/messages.ts';
 
@@ -49,7 +49,11 @@ export class RawPeer {
     const peer = await RawPeer.dial(port);
     await peer.handshake(
       new Initiator({
-        local: { name: options.name, creation: options.creation ?? 77, flags: PASS_THROUGH },
+        local: {
+          name: options.name,
+          creation: options.creation ?? 77,
+          flags: PASS_THROUGH & ~(options.without ?? 0n),
+        },
         peer: options.to,
         cookieFor: () => options.cookie,
         challenge: 1,
@@ -122,6 +126,8 @@ export interface PeerOptions {
   readonly to: string;
   readonly cookie: string;
   readonly creation?: number;
+  /** Flags that it does not offer. */
+  readonly without?: DistFlags;
 }
 
 /** A bare listener: hands out the calls that come. */

@@ -12,6 +12,7 @@ import { Pid, type Ref } from '../term/identifiers.ts';
 import { inspectTerm } from '../term/print.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import type { Connections } from './connections.ts';
+import { erpcFunction, reportFailedCast } from './erpc.ts';
 import type { Exports } from './exports.ts';
 
 const LINK = atom('link');
@@ -33,8 +34,12 @@ function undefinedFunction(mfa: Tuple, args: readonly unknown[]): () => Promise<
 }
 
 /** The process of an rpc: its exit reason is the answer, and so is not logged as a crash. */
-async function serve(self: Self, served: () => Promise<unknown>, processes: ProcessSystem): Promise<void> {
-  processes.exit(self.pid, await served());
+async function rpc(
+  self: Self,
+  served: (self: Self) => Promise<unknown>,
+  processes: ProcessSystem,
+): Promise<void> {
+  processes.exit(self.pid, await served(self));
 }
 
 /** Flags of SPAWN_REPLY: what of the request's options was done. */
@@ -116,11 +121,14 @@ export class Spawner implements RemoteSpawner {
       reply(0, UNDEF);
       return;
     }
-    const served = this.#exports.serve(module, fn, args) ?? undefinedFunction(what, args);
+    const served =
+      erpcFunction(this.#exports, module, fn, args, (mfa, reason) =>
+        reportFailedCast(processes, mfa, reason),
+      ) ?? undefinedFunction(what, args);
     let process: Process;
     try {
       process =
-        actor !== undefined ? processes.start(actor, args) : processes.start(serve, [served, processes]);
+        actor !== undefined ? processes.start(actor, args) : processes.start(rpc, [served, processes]);
     } catch (error) {
       // This node is stopping.
       if (!(error instanceof ExitError)) throw error;

@@ -1,6 +1,6 @@
 /**
- * The system processes of a node, as one tree: a supervisor with the port mapper's client, `net_kernel`, `beamish`, the
- * processes of the links and discovery below it, in this order. What each does is done elsewhere, by drivers that know
+ * The system processes of a node, as one tree: a supervisor with the port mapper's client, `net_kernel`, `beamish`, further
+ * services (`rex`), the processes of the links and discovery below it, in this order. What each does is done elsewhere, by drivers that know
  * no processes; here they get the life of a process: whoever ends takes its driver along, however it ends, and is
  * started again with a fresh one. A link is not made again from here: the next message to that node, or discovery, does.
  */
@@ -30,11 +30,20 @@ export interface Link {
   close(error: undefined, reason: string): void;
 }
 
+/** A process of the kernel that other nodes know by its name. */
+export interface Service {
+  readonly name: string;
+  readonly actor: AnyActor;
+  readonly args: readonly unknown[];
+}
+
 export interface SystemTreeOptions {
   readonly processes: ProcessSystem;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly view: NodeView;
+  /** Started behind `net_kernel` and `beamish`, in this order. */
+  readonly services: readonly Service[];
   /** A fresh client of the port mapper; the first time the one that has registered the node already. */
   readonly makeEpmd: () => Driver;
   /** Absent where no strategy is given. */
@@ -70,18 +79,23 @@ export class SystemTree {
 
   constructor(options: SystemTreeOptions) {
     this.#o = options;
-    const { view, makeEpmd, makeDiscovery } = options;
+    const { view, services, makeEpmd, makeDiscovery } = options;
     const link = this.#linkActor();
     const links = supervisor(LINK_SUPERVISOR, { strategy: 'simple_one_for_one' }, () => [
       child(link, [], { restart: 'temporary', shutdown: 'brutal_kill' }),
     ]);
     const epmd = this.#driverActor('epmd', 'epmd', makeEpmd);
     const discovery = makeDiscovery && this.#driverActor('discovery', 'discovery', makeDiscovery);
-    this.#names = ['epmd', 'net_kernel', 'beamish', LINK_SUPERVISOR, ...(discovery ? ['discovery'] : [])];
+    const serviceNames = services.map(({ name }) => name);
+    this.#names = [
+      ...['epmd', 'net_kernel', 'beamish', ...serviceNames, LINK_SUPERVISOR],
+      ...(discovery ? ['discovery'] : []),
+    ];
     this.#root = supervisor(SYSTEM_SUPERVISOR, { intensity: INTENSITY, period: PERIOD_MS }, () => [
       child(epmd, [], { name: 'epmd' }),
       child(netKernel, [], { name: 'net_kernel' }),
       child(beamishProcess, [view], { name: 'beamish' }),
+      ...services.map(({ name, actor, args }) => child(actor, args, { name })),
       child(links, [], { name: LINK_SUPERVISOR }),
       ...(discovery === undefined ? [] : [child(discovery, [], { name: 'discovery' })]),
     ]);
