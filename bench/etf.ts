@@ -1,18 +1,20 @@
 /**
- * The external term format against JSON, on values that both can hold: what a message costs before it is sent
+ * The external term format against JSON and other codecs, on values that all can hold: what a message costs before it is sent
  * (`encode`: value to bytes) and after it came (`decode`: bytes to value).
  */
+import { decode, encode } from '@msgpack/msgpack';
+import { Erlang } from 'erlang_js';
+import { Packr } from 'msgpackr';
 import { ByteWriter } from '../src/codec/writer.ts';
 import { encodeInto, TermDecoder } from '../src/term/index.ts';
+import { median } from './row.ts';
 
 export interface EtfRow {
   readonly name: string;
   readonly unit: string;
   readonly value: number;
-  /** What it is compared with. */
-  readonly against: string;
-  /** Our speed by theirs: above 1 is faster. */
-  readonly ratio: number;
+  /** Our speed by theirs: above 1 is faster. The first is the one that the goal is held against. */
+  readonly ratios: readonly { readonly other: string; readonly ratio: number }[];
   readonly goal: number;
 }
 
@@ -45,6 +47,55 @@ const SAMPLES: Readonly<Record<string, () => unknown>> = {
   'text of 2,000 characters, not ASCII': () => 'Grüße, 世界! 😀 '.repeat(150),
 };
 
+/** Another way to turn the same value into bytes and back. */
+interface Codec {
+  readonly name: string;
+  encode(value: unknown): Uint8Array;
+  decode(bytes: Buffer): unknown;
+  /** What it takes for the sample, where that is not the plain value; made once, outside the measurement. */
+  prepare?(value: unknown): unknown;
+}
+
+const packr = new Packr({ useRecords: false });
+
+/** The goal is held against the first of these; the others say where the field stands. */
+const OTHERS: readonly [Codec, ...Codec[]] = [
+  {
+    name: 'JSON',
+    encode: (value) => Buffer.from(JSON.stringify(value)),
+    decode: (bytes) => JSON.parse(bytes.toString('utf8')),
+  },
+  { name: '@msgpack/msgpack', encode: encode, decode: decode },
+  { name: 'msgpackr', encode: (value) => packr.pack(value), decode: (bytes) => packr.unpack(bytes) },
+  {
+    name: 'erlang_js',
+    // It answers a callback, but within the call. Its own form of a list is an object, as is that of a map.
+    encode: (value) => answer((callback) => Erlang.term_to_binary(value, callback)) as Buffer,
+    decode: (bytes) => answer((callback) => Erlang.binary_to_term(bytes, callback)),
+    prepare: erlangJsTerm,
+  },
+];
+
+function answer(call: (callback: (error: unknown, value: unknown) => void) => void): unknown {
+  let given: unknown;
+  call((error, value) => {
+    if (error) throw error;
+    given = value;
+  });
+  return given;
+}
+
+function erlangJsTerm(value: unknown): unknown {
+  if (typeof value === 'string') return new Erlang.OtpErlangBinary(Buffer.from(value));
+  if (Array.isArray(value)) return new Erlang.OtpErlangList(value.map(erlangJsTerm));
+  if (value === null) return new Erlang.OtpErlangAtom('nil');
+  if (typeof value === 'object')
+    return new Erlang.OtpErlangMap(
+      new Map(Object.entries(value).map(([key, of]) => [erlangJsTerm(key), erlangJsTerm(of)])),
+    );
+  return value;
+}
+
 /** One row for each sample and direction. */
 export async function etfRows(): Promise<EtfRow[]> {
   const rows: EtfRow[] = [];
@@ -54,48 +105,52 @@ export async function etfRows(): Promise<EtfRow[]> {
     const decoder = new TermDecoder();
     encodeInto(writer, value);
     const etf = Buffer.from(writer.toBytes());
-    const json = Buffer.from(JSON.stringify(value));
-    const [encode, encodeJson] = race(
+    const prepared = OTHERS.map((codec) => {
+      const given = codec.prepare?.(value) ?? value;
+      return { codec, given, bytes: Buffer.from(codec.encode(given)) };
+    });
+    const encoding = race([
       () => {
         writer.position = 0;
         encodeInto(writer, value);
         return writer.position;
       },
-      () => Buffer.from(JSON.stringify(value)).length,
-    );
-    const [decode, decodeJson] = race(
+      ...prepared.map(
+        ({ codec, given }) =>
+          () =>
+            codec.encode(given),
+      ),
+    ]);
+    const decoding = race([
       () => decoder.decode(etf, 0, etf.length),
-      () => JSON.parse(json.toString('utf8')),
-    );
-    rows.push(row(`encode: ${name}`, encode, encodeJson), row(`decode: ${name}`, decode, decodeJson));
+      ...prepared.map(
+        ({ codec, bytes }) =>
+          () =>
+            codec.decode(bytes),
+      ),
+    ]);
+    rows.push(row(`encode: ${name}`, encoding), row(`decode: ${name}`, decoding));
     await undefined;
   }
   return rows;
 }
 
-function row(name: string, ours: number, theirs: number): EtfRow {
-  return {
-    name,
-    unit: 'per second',
-    value: Math.round(ours),
-    against: 'JSON',
-    ratio: ours / theirs,
-    goal: 1,
-  };
+function row(name: string, [ours = Number.NaN, ...theirs]: readonly number[]): EtfRow {
+  const ratios = OTHERS.map(({ name: other }, i) => ({ other, ratio: ours / (theirs[i] ?? Number.NaN) }));
+  return { name, unit: 'per second', value: Math.round(ours), ratios, goal: 1 };
 }
 
-/** Runs of each per second: the median of rounds that alternate, so that a busy moment hurts both. */
-function race(ours: () => unknown, theirs: () => unknown): [number, number] {
-  const count = calibrate(theirs);
-  const rates: [number[], number[]] = [[], []];
-  for (let round = 0; round < 9; round++) {
-    rates[0].push(rate(ours, count));
-    rates[1].push(rate(theirs, count));
-  }
-  return [median(rates[0]), median(rates[1])];
+/** Runs of each per second: the median of rounds in which all take turns, so that a busy moment hurts all of them. */
+function race(contenders: readonly (() => unknown)[]): number[] {
+  const counts = contenders.map(calibrate);
+  const rates: number[][] = contenders.map(() => []);
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [i, contender] of contenders.entries()) rates[i]!.push(rate(contender, counts[i]!));
+  return rates.map(median);
 }
 
-const ROUND_MS = 25;
+const ROUNDS = 7;
+const ROUND_MS = 20;
 
 function calibrate(run: () => unknown): number {
   let count = 8;
@@ -110,10 +165,6 @@ function rate(run: () => unknown, count: number): number {
   const start = process.hrtime.bigint();
   for (let i = 0; i < count; i++) kept = run();
   return count / (Number(process.hrtime.bigint() - start) / 1e9);
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1]!;
 }
 
 export const lastResult = (): unknown => kept;

@@ -5,6 +5,8 @@ import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import type { Result, Skipped } from './row.ts';
 
 export interface Machine {
+  /** Day of the run, `2026-01-31`. */
+  readonly date: string;
   readonly processor: string;
   readonly cores: number;
   readonly memoryGiB: number;
@@ -21,6 +23,7 @@ export function describeMachine(erlInstalled: boolean): Machine {
     version: string;
   };
   return {
+    date: new Date().toISOString().slice(0, 10),
     processor: cpus()[0]?.model ?? 'unknown processor',
     cores: availableParallelism(),
     memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
@@ -55,16 +58,44 @@ export function table(results: readonly (Result | Skipped)[]): string {
       const name = result.name.padEnd(width);
       if ('skipped' in result) return `${name}  skipped: ${result.skipped}`;
       const value = `${number(result.median).padStart(12)} ${result.unit.padEnd(13)}`;
-      // One measurement has no spread to speak of.
-      const spread = (result.measurements.length > 1 ? `±${(result.spread * 100).toFixed(0)}%` : '').padStart(
-        6,
+      return [`${name}  ${value} ${spread(result).padStart(6)}`, ...verdicts(result)].join(
+        '\n'.padEnd(width + 3),
       );
-      const goals = result.goals.map(
-        ({ goal, ratio, met }) => `${met ? 'met' : 'NOT MET'}: ${number(ratio)}, goal ${goal}`,
-      );
-      return [`${name}  ${value} ${spread}`, ...goals].join('\n'.padEnd(width + 3));
     })
     .join('\n');
+}
+
+/** The same for a page. */
+export function markdownTable(
+  machine: Machine,
+  rounds: number,
+  results: readonly (Result | Skipped)[],
+): string {
+  const rows = results.map((result) =>
+    'skipped' in result
+      ? `| ${result.name} | skipped: ${result.skipped} | | |`
+      : `| ${result.name} | ${number(result.median)} ${result.unit} | ${spread(result)} | ${verdicts(result).join('<br>')} |`,
+  );
+  return [
+    `${machineLines(machine).replaceAll('\n', '. ')}. ${machine.date}; medians of ${rounds} rounds.`,
+    '',
+    '| row | median | spread | against |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+/** One measurement has no spread to speak of. */
+function spread(result: Result): string {
+  return result.measurements.length > 1 ? `±${(result.spread * 100).toFixed(0)}%` : '';
+}
+
+function verdicts({ goals }: Result): string[] {
+  const words = (met: boolean | undefined) => (met === undefined ? '' : met ? 'met: ' : 'NOT MET: ');
+  return goals.map(
+    ({ goal, ratio, met }) => `${words(met)}${number(ratio)}${met === undefined ? ' ' : ', goal '}${goal}`,
+  );
 }
 
 function number(value: number): string {

@@ -36,7 +36,8 @@ export interface Verdict {
   /** `6 × one-way small, BEAM to BEAM` */
   readonly goal: string;
   readonly ratio: number;
-  readonly met: boolean;
+  /** Absent where the other is there to be compared with, and nothing is promised. */
+  readonly met: boolean | undefined;
 }
 
 export interface Skipped {
