@@ -2,7 +2,7 @@
 %%
 %% Any sender may work with any sink, on a BEAM or on Beamish. The sender says {start, Self, Count} to the name
 %% `sink`, gets {ready, SinkPid}, sends {msg, 1} .. {msg, Count} (or {msg, I, Binary}) to that pid, and gets {done, Count}
-%% once the sink has seen them all in order, or {bad, Expected, Got}. The time runs from the first send to `done`.
+%% once the sink has seen them all, in order and unaltered, or {bad, Expected, Got}. The time runs from the first send to `done`.
 -module(bench_beam).
 -export([start/0, one_way/3, calls/2, local_sends/1, local_calls/1, spawns/1, idle_bytes/1]).
 -export([init/1, handle_call/3, handle_cast/2]).
@@ -30,19 +30,35 @@ count(Next, Count) when Next > Count -> {done, Count};
 count(Next, Count) ->
     receive
         {msg, Next} -> count(Next + 1, Count);
-        {msg, Next, Binary} when is_binary(Binary) -> count(Next + 1, Count);
+        {msg, Next, Binary} when is_binary(Binary) ->
+            case is_intact(Next, Binary) of
+                true -> count(Next + 1, Count);
+                false -> {bad, Next, altered}
+            end;
         Other -> {bad, Next, Other}
     end.
+
+%% Message I carries one byte over and over, and another one than its neighbours, so that a buffer used again too early
+%% shows. Three bytes of each are looked at, and all bytes of every 64th.
+byte_of(I) -> (I rem 16) * 8 + 128.
+
+is_intact(I, Binary) ->
+    Byte = byte_of(I),
+    Size = byte_size(Binary),
+    binary:first(Binary) =:= Byte andalso binary:at(Binary, Size div 2) =:= Byte andalso
+        binary:last(Binary) =:= Byte andalso
+        (I rem 64 =/= 0 orelse Binary =:= binary:copy(<<Byte>>, Size)).
 
 %% All functions below answer with microseconds, or crash when something was lost or out of order.
 
 one_way(To, Count, Bytes) ->
     To ! {start, self(), Count},
     Sink = receive {ready, Pid} -> Pid end,
+    Binaries = list_to_tuple([binary:copy(<<(byte_of(I))>>, Bytes) || I <- lists:seq(0, 16 - 1)]),
     Start = erlang:monotonic_time(microsecond),
     case Bytes of
         0 -> send_small(Sink, 1, Count);
-        _ -> send_binary(Sink, 1, Count, binary:copy(<<255>>, Bytes))
+        _ -> send_binary(Sink, 1, Count, Binaries)
     end,
     receive {done, Count} -> ok end,
     erlang:monotonic_time(microsecond) - Start.
@@ -51,7 +67,9 @@ send_small(_, I, Count) when I > Count -> ok;
 send_small(Sink, I, Count) -> Sink ! {msg, I}, send_small(Sink, I + 1, Count).
 
 send_binary(_, I, Count, _) when I > Count -> ok;
-send_binary(Sink, I, Count, Binary) -> Sink ! {msg, I, Binary}, send_binary(Sink, I + 1, Count, Binary).
+send_binary(Sink, I, Count, Binaries) ->
+    Sink ! {msg, I, element(I rem 16 + 1, Binaries)},
+    send_binary(Sink, I + 1, Count, Binaries).
 
 calls(To, Count) -> timed(fun() -> call(To, 1, Count) end).
 

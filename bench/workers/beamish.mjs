@@ -12,6 +12,7 @@ const START = atom('start');
 const READY = atom('ready');
 const DONE = atom('done');
 const BAD = atom('bad');
+const ALTERED = atom('altered');
 
 let node;
 
@@ -31,7 +32,22 @@ serve({
   stop,
 });
 
-/** Counts messages and checks their order, in a plain synchronous handler. */
+/**
+ * Message `i` carries one byte over and over, and another one than its neighbours, so that a buffer used again too early
+ * shows. Three bytes of each are looked at, and all bytes of every 64th.
+ */
+const KINDS = 16;
+/** Above 127, hence no text: it arrives as bytes. */
+const byteOf = (i) => (i % KINDS) * 8 + 128;
+
+function isIntact(i, binary) {
+  const byte = byteOf(i);
+  const size = binary.length;
+  const at = (index) => binary[index] === byte;
+  return at(0) && at(size >> 1) && at(size - 1) && (i % 64 !== 0 || Buffer.alloc(size, byte).equals(binary));
+}
+
+/** Counts messages and checks their order and content, in a plain synchronous handler. */
 const Sink = actor('sink', (self) => {
   let from;
   let next = 1;
@@ -43,6 +59,8 @@ const Sink = actor('sink', (self) => {
     const value = elements[1];
     if (kind === MSG) {
       if (value !== next) self.send(from, tuple(BAD, next, value));
+      else if (elements.length === 3 && !isIntact(next, elements[2]))
+        self.send(from, tuple(BAD, next, ALTERED));
       next += 1;
       if (next > count) self.send(from, tuple(DONE, count));
     } else if (kind === START) {
@@ -71,10 +89,10 @@ async function stop() {
 /** Milliseconds for `count` messages of `bytes` (0: a small tuple) to the sink of another node. */
 async function oneWay({ peer, count, bytes }) {
   const { sink, done } = await open(at(peer, 'sink'), count);
-  const binary = bytes === 0 ? undefined : Buffer.alloc(bytes, 255);
+  const binaries = Array.from({ length: KINDS }, (_, i) => Buffer.alloc(bytes, byteOf(i)));
   return timed(async () => {
     for (let i = 1; i <= count; i++) {
-      const message = binary === undefined ? tuple(MSG, i) : tuple(MSG, i, binary);
+      const message = bytes === 0 ? tuple(MSG, i) : tuple(MSG, i, binaries[i % KINDS]);
       if (!node.send(sink, message)) await node.drained(peer);
     }
     await done;
