@@ -26,7 +26,7 @@ export class Fleet {
   /** Beamish nodes `beamish1@127.0.0.1` and `beamish2@127.0.0.1`, likewise. */
   beamish(number: 1 | 2): Promise<Worker> {
     return this.#once(`beamish${number}`, async () => {
-      const worker = this.#worker('beamish');
+      const worker = this.worker('beamish');
       await worker.ask('start', await this.nodeOptions(beamishName(number)));
       return worker;
     });
@@ -34,7 +34,7 @@ export class Fleet {
 
   /** A Beamish node for one measurement, for rows that wear it out. `start` is yet to be asked. */
   fresh(flags: readonly string[] = []): Worker {
-    return this.#worker('beamish', flags);
+    return this.worker('beamish', flags);
   }
 
   async nodeOptions(name: string): Promise<Record<string, unknown>> {
@@ -49,8 +49,8 @@ export class Fleet {
   /** Bare sockets: a client, and the port of the server in the other process. */
   sockets(): Promise<{ readonly client: Worker; readonly port: number }> {
     return this.#once('sockets', async () => {
-      const server = this.#worker('socket');
-      return { client: this.#worker('socket'), port: await server.ask<number>('listen') };
+      const server = this.worker('socket');
+      return { client: this.worker('socket'), port: await server.ask<number>('listen') };
     });
   }
 
@@ -71,7 +71,8 @@ export class Fleet {
     });
   }
 
-  #worker(name: string, flags: readonly string[] = []): Worker {
+  /** A process that runs `workers/<name>.mjs` until the end of the run. */
+  worker(name: string, flags: readonly string[] = []): Worker {
     const worker = new Worker(name, flags);
     this.#ends.push(() => worker.end());
     return worker;

@@ -1,0 +1,120 @@
+/**
+ * One end of a long run: mixed traffic at a fixed rate to a sink elsewhere that checks every message, and calls in
+ * between whose round trips are timed.
+ */
+import { actor, at, startNode } from '../../dist/index.js';
+import { serve } from './serve.mjs';
+
+const SLICE_MS = 5;
+const CALL_EVERY_MS = 5;
+/** One message in so many is this long; the others are small. */
+const MIX = [
+  { every: 64, bytes: 1024 },
+  { every: 1024, bytes: 64 * 1024 },
+  { every: 16_384, bytes: 1024 * 1024 },
+];
+const BINARIES = new Map(MIX.map(({ bytes }) => [bytes, Buffer.alloc(bytes, 200)]));
+
+let node;
+
+serve({ start, fullRate, run, heapBytes });
+
+/** Messages are their number, alone or with a binary; each must be one more than the last. */
+const Sink = actor('soak_sink', (self) => {
+  let last = 0;
+  let wrong = 0;
+  self.onMessage((message) => {
+    const number = typeof message === 'number' ? message : message[0];
+    if (number !== last + 1 || (typeof message !== 'number' && !isIntact(number, message[1]))) wrong += 1;
+    last = number;
+  });
+  return { state: () => [last, wrong], echo: (n) => n };
+});
+
+function bytesOf(number) {
+  let bytes = 0;
+  for (const each of MIX) if (number % each.every === 0) bytes = each.bytes;
+  return bytes;
+}
+
+function isIntact(number, binary) {
+  return BINARIES.get(bytesOf(number))?.equals(binary) === true;
+}
+
+async function start(options) {
+  node = await startNode(options);
+  node.spawn(Sink, [], { name: 'soak_sink' });
+}
+
+let sent = 0;
+
+function sendOne(sink) {
+  sent += 1;
+  const bytes = bytesOf(sent);
+  return node.send(sink, bytes === 0 ? sent : [sent, BINARIES.get(bytes)]);
+}
+
+/** Messages of the mix a second, as fast as they go. */
+async function fullRate({ peer, ms }) {
+  const sink = at(peer, 'soak_sink');
+  const before = sent;
+  const begun = performance.now();
+  while (performance.now() - begun < ms) {
+    if (!sendOne(sink)) await node.drained(peer);
+    else if (sent % 4096 === 0) await new Promise(setImmediate);
+  }
+  await allArrived(peer);
+  return ((sent - before) * 1000) / (performance.now() - begun);
+}
+
+/** `perSecond` messages of the mix for `ms`; gives the round trips of the calls in between, and what went wrong. */
+async function run({ peer, perSecond, ms }) {
+  const sink = at(peer, 'soak_sink');
+  const client = node.client(sink, { timeout: 60_000 });
+  const before = sent;
+  const begun = performance.now();
+  const tripsMs = [];
+  let callsAfterMs = CALL_EVERY_MS;
+  let pending = 0;
+  for (;;) {
+    const nowMs = performance.now() - begun;
+    if (nowMs >= ms) break;
+    const due = Math.floor((nowMs * perSecond) / 1000) - (sent - before);
+    for (let i = 0; i < due; i++) sendOne(sink);
+    if (nowMs >= callsAfterMs) {
+      callsAfterMs = nowMs + CALL_EVERY_MS;
+      const calledMs = performance.now();
+      pending += 1;
+      void client.echo(calledMs).then((echoed) => {
+        pending -= 1;
+        if (echoed !== calledMs) throw new Error(`${calledMs} came back as ${echoed}`);
+        tripsMs.push(performance.now() - calledMs);
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, SLICE_MS));
+  }
+  await allArrived(peer);
+  if (pending > 0) throw new Error(`${pending} calls were not answered`);
+  tripsMs.sort((a, b) => a - b);
+  const share = (part) => tripsMs[Math.min(tripsMs.length - 1, Math.floor(tripsMs.length * part))];
+  return {
+    sent: sent - before,
+    calls: tripsMs.length,
+    medianMs: share(0.5),
+    p99Ms: share(0.99),
+    p999Ms: share(0.999),
+    maxMs: share(1),
+  };
+}
+
+/** A call is answered behind all messages that were sent before it. */
+async function allArrived(peer) {
+  const [last, wrong] = await node.client(at(peer, 'soak_sink'), { timeout: 60_000 }).state();
+  if (last !== sent || wrong > 0)
+    throw new Error(`of ${sent} messages ${last} arrived, ${wrong} of them out of order or altered`);
+}
+
+function heapBytes() {
+  globalThis.gc();
+  return process.memoryUsage().heapUsed;
+}
