@@ -1,0 +1,108 @@
+/** Nodes for the growth curves: one hub, or as many peers in one process as are asked for. */
+import { actor, at, startNode } from '../../dist/index.js';
+import { serve, timed } from './serve.mjs';
+
+const nodes = [];
+
+serve({ start, connectAll, toEach, fanOut, actors, sizes, heapBytes });
+
+const Counter = actor('counter', (self) => {
+  let count = 0;
+  self.onMessage(() => {
+    count += 1;
+  });
+  return { count: () => count };
+});
+
+async function start({ names, ...options }) {
+  for (const name of names) {
+    const node = await startNode({ ...options, name });
+    node.spawn(Counter, [], { name: 'counter' });
+    nodes.push(node);
+  }
+}
+
+/** From the hub to every peer; gives the milliseconds. */
+async function connectAll({ peers }) {
+  return timed(() => Promise.all(peers.map((peer) => nodes[0].connect(peer))));
+}
+
+/** `count` small messages, the peers taking turns; gives the milliseconds until all have counted theirs. */
+async function toEach({ peers, count }) {
+  const [hub] = nodes;
+  const sinks = peers.map((peer) => at(peer, 'counter'));
+  const before = await Promise.all(sinks.map((sink) => hub.call(sink, 'count')));
+  const ms = await timed(async () => {
+    for (let i = 0; i < count; i++) {
+      const turn = i % peers.length;
+      if (!hub.send(sinks[turn], i)) await hub.drained(peers[turn]);
+      else if (i % 1024 === 1023) await new Promise(setImmediate);
+    }
+    await Promise.all(sinks.map((sink) => hub.call(sink, 'count')));
+  });
+  const after = await Promise.all(sinks.map((sink) => hub.call(sink, 'count')));
+  const arrived = after.reduce((sum, each, i) => sum + each - before[i], 0);
+  if (arrived !== count) throw new Error(`of ${count} messages ${arrived} arrived`);
+  return ms;
+}
+
+/** One message at a time to `receivers` actors of this node, `rounds` times. */
+async function fanOut({ receivers, rounds }) {
+  const [hub] = nodes;
+  const pids = Array.from({ length: receivers }, () => hub.spawn(Counter, []));
+  const ms = await timed(async () => {
+    for (let round = 0; round < rounds; round++) {
+      for (const pid of pids) hub.send(pid, round);
+      await new Promise(setImmediate);
+    }
+    if ((await hub.call(pids.at(-1), 'count')) !== rounds) throw new Error('messages were lost');
+  });
+  for (const pid of pids) hub.exit(pid, 'kill');
+  return ms;
+}
+
+/** Spawns `count` actors, sends each one message, and gives times and what each weighs. */
+async function actors({ count }) {
+  const [hub] = nodes;
+  const pids = new Array(count);
+  const heapBefore = heapBytes();
+  const spawnMs = await timed(async () => {
+    for (let i = 0; i < count; i++) {
+      pids[i] = hub.spawn(Counter, []);
+      if (i % 1024 === 1023) await new Promise(setImmediate);
+    }
+    await hub.call(pids[count - 1], 'count');
+  });
+  const bytesEach = (heapBytes() - heapBefore) / count;
+  const sendMs = await timed(async () => {
+    for (let i = 0; i < count; i++) {
+      hub.send(pids[i], i);
+      if (i % 1024 === 1023) await new Promise(setImmediate);
+    }
+    await hub.call(pids[count - 1], 'count');
+  });
+  for (const pid of pids) hub.exit(pid, 'kill');
+  return { spawnMs, bytesEach, sendMs };
+}
+
+/** `count` binaries of `bytes` to a peer. */
+async function sizes({ peer, bytes, count }) {
+  const [hub] = nodes;
+  const sink = at(peer, 'counter');
+  const binary = Buffer.alloc(bytes, 200);
+  const client = hub.client(sink, { timeout: 60_000 });
+  const before = await client.count();
+  const ms = await timed(async () => {
+    for (let i = 0; i < count; i++) {
+      if (!hub.send(sink, binary)) await hub.drained(peer);
+      else if (i % 1024 === 1023) await new Promise(setImmediate);
+    }
+    if ((await client.count()) !== before + count) throw new Error('messages were lost');
+  });
+  return ms;
+}
+
+function heapBytes() {
+  globalThis.gc();
+  return process.memoryUsage().heapUsed;
+}
