@@ -77,6 +77,16 @@ export type {
 export type { Self } from './process/self.ts';
 export { Down, Exit, NodeDown, NodeUp } from './process/system-messages.ts';
 export type { WatchOptions } from './process/watch.ts';
+export type {
+  ChangeOptions,
+  GlobalConflict,
+  GlobalEvents,
+  GlobalRegistry,
+  LockOptions,
+  RegisterOptions,
+  Resolve,
+  ResolverFunction,
+} from './registry/global/index.ts';
 export type { DecodeOptions, EncodeOptions } from './term/index.ts';
 export {
   Atom,

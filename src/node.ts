@@ -24,6 +24,7 @@ import type {
 } from './process/protocol.ts';
 import { toReason } from './process/reasons.ts';
 import { Watch, type WatchOptions } from './process/watch.ts';
+import type { GlobalRegistry } from './registry/global/index.ts';
 import { Rooms } from './rooms.ts';
 import { atom } from './term/atom.ts';
 import type { Pid } from './term/identifiers.ts';
@@ -255,6 +256,11 @@ export class Node {
 
   registered(): string[] {
     return this.#rooms.processes.registered();
+  }
+
+  /** Names that are unique in the whole cluster, and locks: what OTP's `global` keeps. */
+  get global(): GlobalRegistry {
+    return this.#rooms.global;
   }
 
   // ---- other nodes

@@ -60,6 +60,16 @@ export interface NodeOptions {
    * Nothing else is reachable, except the node's own module `beamish` (`debug/2`, `nodes/0`, `info/0`). @default none
    */
   readonly exports?: ExportedModules;
+  /**
+   * Whether this node takes part in names and groups that all nodes share. Without it, a visible node is best hidden: on
+   * a node that does not speak `global`, `global:sync()` of its peers never returns. @default true
+   */
+  readonly registry?: boolean;
+  /**
+   * When two members of a cluster lose each other, the others part with both, as OTP does since 25: so whoever is connected
+   * is connected with everybody, and global names stay unique. All nodes of a cluster must agree on it. @default true
+   */
+  readonly preventOverlappingPartitions?: boolean;
   /** A peer that sends nothing for this long (within a quarter of it) is given up. Milliseconds. @default 60_000 */
   readonly netTickTime?: number;
   /** How binaries that are valid UTF-8 arrive: as `string`, or like all others as `Uint8Array`. @default "text" */
@@ -73,6 +83,8 @@ export interface NodeOptions {
 export const DEFAULT_OPTIONS = {
   hidden: true,
   epmd: { mode: 'auto', port: 4369 },
+  registry: true,
+  preventOverlappingPartitions: true,
   netTickTime: 60_000,
   binaries: 'text',
   limits: DEFAULT_LIMITS,
@@ -94,6 +106,8 @@ export interface ResolvedOptions {
   readonly topologies: Readonly<Record<string, Strategy | Topology>>;
   readonly actors: readonly AnyActor[];
   readonly exports: ExportedModules;
+  readonly registry: boolean;
+  readonly preventOverlappingPartitions: boolean;
   readonly netTickTimeMs: number;
   readonly binaries: 'text' | 'bytes';
   readonly limits: Limits;
@@ -109,6 +123,8 @@ const KNOWN = [
   'discovery',
   'actors',
   'exports',
+  'registry',
+  'preventOverlappingPartitions',
   'netTickTime',
   'binaries',
   'limits',
@@ -154,6 +170,11 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
     topologies: resolveTopologies(options.discovery),
     actors: resolveActors(options.actors),
     exports: checkExports(options.exports),
+    registry: boolean('registry', options.registry ?? DEFAULT_OPTIONS.registry),
+    preventOverlappingPartitions: boolean(
+      'preventOverlappingPartitions',
+      options.preventOverlappingPartitions ?? DEFAULT_OPTIONS.preventOverlappingPartitions,
+    ),
     netTickTimeMs: integer(
       'netTickTime',
       options.netTickTime ?? DEFAULT_OPTIONS.netTickTime,

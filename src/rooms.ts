@@ -24,6 +24,7 @@ import { type Driver, SystemTree } from './kernel/system-tree.ts';
 import { NodeEvents, peerInfo } from './node-events.ts';
 import { aliveOf, hostOf, type ResolvedOptions } from './options.ts';
 import { ProcessSystem } from './process/system.ts';
+import { GLOBAL_NAME_SERVER, GlobalRegistry } from './registry/global/index.ts';
 import { Telemetry } from './telemetry/events.ts';
 import { Logger } from './telemetry/logger.ts';
 import { atom } from './term/atom.ts';
@@ -40,6 +41,7 @@ export class Rooms {
   processes!: ProcessSystem;
   spawner!: Spawner;
   rpc!: Rpc;
+  global!: GlobalRegistry;
   discovery: Discovery | undefined;
   port: number | undefined;
   creation = 0;
@@ -126,8 +128,13 @@ export class Rooms {
         logger: this.logger,
         rejections: env.rejections,
       });
-      // Our own module comes last: nobody's exports can take its place.
-      const exports = new Exports(this.options.exports, { beamish: remoteView(this.#viewOf()) });
+      this.global = this.#makeGlobal();
+      // Our own modules come last: nobody's exports can take their place.
+      const exports = new Exports(
+        this.options.exports,
+        { beamish: remoteView(this.#viewOf()) },
+        this.global.isPresent ? this.global.exports() : {},
+      );
       this.spawner = new Spawner(this.processes, this.connections, actors, exports);
       this.processes.remoteSpawner = this.spawner;
       this.rpc = new Rpc(this.processes, this.spawner, exports);
@@ -136,7 +143,12 @@ export class Rooms {
         clock: env.clock,
         logger: this.logger,
         view: this.#viewOf(),
-        services: [{ name: 'rex', actor: rex, args: [exports, this.processes] }],
+        services: [
+          { name: 'rex', actor: rex, args: [exports, this.processes] },
+          ...(this.global.isPresent
+            ? [{ name: GLOBAL_NAME_SERVER, actor: this.global.server(), args: [] }]
+            : []),
+        ],
         makeEpmd: () => this.#epmdDriver(),
         makeDiscovery: Object.keys(topologies).length > 0 ? () => this.#makeDiscovery() : undefined,
         linkTo: (nodeName) => this.connections.up(nodeName),
@@ -191,6 +203,29 @@ export class Rooms {
       ...(options.epmd.host === undefined ? {} : { listenHost: options.epmd.host }),
       maxSockets: options.limits.unauthenticatedSockets,
     });
+  }
+
+  #makeGlobal(): GlobalRegistry {
+    const { hidden, registry, preventOverlappingPartitions } = this.options;
+    const connections = this.connections;
+    const global = new GlobalRegistry({
+      processes: this.processes,
+      logger: this.logger,
+      net: {
+        connect: (nodeName) => connections.connect(nodeName),
+        disconnect: (nodeName) => void connections.disconnect(nodeName),
+        isConnected: (nodeName) => connections.up(nodeName) !== undefined,
+        visible: () => [...connections.all()].flatMap(({ peer }) => (peer.hidden ? [] : [peer.name])),
+      },
+      preventOverlappingPartitions,
+      absence: !registry
+        ? 'it was started with registry: false'
+        : hidden
+          ? 'it is hidden; start it with hidden: false'
+          : undefined,
+    });
+    if (global.isPresent) this.processes.globals = global;
+    return global;
   }
 
   #makeDiscovery(): Discovery {

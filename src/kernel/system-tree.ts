@@ -1,6 +1,6 @@
 /**
  * The system processes of a node, as one tree: a supervisor with the port mapper's client, `net_kernel`, `beamish`, further
- * services (`rex`), the processes of the links and discovery below it, in this order. What each does is done elsewhere, by drivers that know
+ * services (`rex`, `global_name_server`), the processes of the links and discovery below it, in this order. What each does is done elsewhere, by drivers that know
  * no processes; here they get the life of a process: whoever ends takes its driver along, however it ends, and is
  * started again with a fresh one. A link is not made again from here: the next message to that node, or discovery, does.
  */

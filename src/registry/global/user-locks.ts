@@ -1,0 +1,200 @@
+import { CallTimeoutError, NameTakenError, OptionsError } from '../../errors.ts';
+import { At } from '../../process/destination.ts';
+import type { Process } from '../../process/process.ts';
+import { describePid, NORMAL } from '../../process/reasons.ts';
+import type { Self } from '../../process/self.ts';
+import type { ProcessSystem } from '../../process/system.ts';
+import { atom } from '../../term/atom.ts';
+import { Pid } from '../../term/identifiers.ts';
+import { inspectTerm } from '../../term/print.ts';
+import { Tuple, tuple } from '../../term/tuple.ts';
+import { bossOf } from './lock-nodes.ts';
+import { delLock, GLOBAL_NAME_SERVER, type Lock, setLock } from './messages.ts';
+import { ANSWER_LIMIT_MS } from './server.ts';
+
+export interface LockOptions {
+  /** Where to lock. @default this node and all visible nodes that are connected */
+  readonly nodes?: readonly string[];
+  /** How often to try again after a refusal. @default Infinity */
+  readonly retries?: number;
+  /** Gives up when aborted: rejects with the signal's reason, and nothing is locked. */
+  readonly signal?: AbortSignal;
+  /**
+   * The process of this node that holds the lock: when it ends, the lock is free.
+   * @default for `trans` a process that lives as long as the transaction, else one that lives as long as the node
+   */
+  readonly holder?: Pid;
+}
+
+/** First pause after a refusal, at random up to this; it doubles with each further one. */
+const FIRST_PAUSE_MS = 16;
+const LONGEST_PAUSE_MS = 1_000;
+
+/**
+ * Locks for users: `global:set_lock/3`, `del_lock/2` and `trans/4`. A lock is `{Resource, Requester}`: who asks for a
+ * resource under the same requester gets it too. It is set by and for a process, which every node that is locked monitors.
+ */
+export class UserLocks {
+  readonly #processes: ProcessSystem;
+  readonly #visible: () => readonly string[];
+  /** Holds what has no other holder. */
+  #keeper: Process | undefined;
+
+  constructor(processes: ProcessSystem, visible: () => readonly string[]) {
+    this.#processes = processes;
+    this.#visible = visible;
+  }
+
+  /** True when it is set on all the nodes; false after the last retry. */
+  async set(id: unknown, options: LockOptions = {}): Promise<boolean> {
+    const holder = this.#holder(options.holder);
+    return await this.#acquire(lockOf(id, holder.pid), this.#nodes(options), holder, options);
+  }
+
+  /** Frees it on these nodes, where this holder has it. */
+  async delete(id: unknown, options: LockOptions = {}): Promise<void> {
+    const holder = this.#holder(options.holder);
+    await this.#release(lockOf(id, holder.pid), this.#nodes(options), holder);
+  }
+
+  /** Runs `fn` while the lock is held. */
+  async trans<T>(
+    id: unknown,
+    fn: (signal: AbortSignal) => T | Promise<T>,
+    options: LockOptions = {},
+  ): Promise<T> {
+    const processes = this.#processes;
+    const isOwn = options.holder === undefined;
+    const holder = isOwn ? processes.start(hold, []) : this.#holder(options.holder);
+    const lock = lockOf(id, holder.pid);
+    const nodes = this.#nodes(options);
+    const lost = new AbortController();
+    try {
+      if (!(await this.#acquire(lock, nodes, holder, options)))
+        throw new NameTakenError(
+          id,
+          `the lock on ${inspectTerm(lock.elements[0])} is held by another on one of ${nodes.join(', ')}, after ${options.retries} retries`,
+        );
+      processes.whenEnded(holder, () =>
+        lost.abort(new Error(`the holder of the lock, ${describePid(holder.pid)}, has ended`)),
+      );
+      return await fn(lost.signal);
+    } finally {
+      await this.#release(lock, nodes, holder);
+      if (isOwn) processes.end(holder, NORMAL, undefined);
+    }
+  }
+
+  async #acquire(
+    lock: Lock,
+    nodes: readonly string[],
+    holder: Process,
+    { retries = Number.POSITIVE_INFINITY, signal }: LockOptions,
+  ): Promise<boolean> {
+    if (!(retries >= 0))
+      throw new OptionsError('retries', `retries: expected a number from 0, got ${inspectTerm(retries)}`);
+    for (let tries = 0; ; tries++) {
+      signal?.throwIfAborted();
+      if (await this.#try(lock, nodes, holder)) {
+        if (signal?.aborted !== true) return true;
+        await this.#release(lock, nodes, holder);
+        signal.throwIfAborted();
+      }
+      if (tries >= retries) return false;
+      await this.#pause(tries, signal);
+    }
+  }
+
+  /** The boss first, so that two who want the same meet there; then all others at once. */
+  async #try(lock: Lock, nodes: readonly string[], holder: Process): Promise<boolean> {
+    const boss = bossOf(nodes);
+    const others = nodes.filter((node) => node !== boss);
+    const locked: string[] = [];
+    for (const group of [[boss], others]) {
+      const replies = await this.#ask(group, setLock(lock), holder);
+      for (const [node, reply] of replies) if (reply === true) locked.push(node);
+      if (replies.every(([, reply]) => reply === true)) continue;
+      await this.#release(lock, locked, holder);
+      return false;
+    }
+    return true;
+  }
+
+  async #release(lock: Lock, nodes: readonly string[], holder: Process): Promise<void> {
+    if (nodes.length === 0 || !holder.alive) return;
+    await this.#ask(nodes, delLock(lock), holder);
+  }
+
+  /** Who answers; a node that is gone, or keeps silent, does not count. */
+  async #ask(
+    nodes: readonly string[],
+    request: Tuple,
+    holder: Process,
+  ): Promise<readonly (readonly [node: string, reply: unknown])[]> {
+    const to = (node: string) => new At(node, atom(GLOBAL_NAME_SERVER));
+    const answers = await Promise.allSettled(
+      nodes.map((node) => this.#processes.call(to(node), request, { timeout: ANSWER_LIMIT_MS }, holder)),
+    );
+    return answers.flatMap((answer, index) => {
+      if (answer.status === 'fulfilled') return [[nodes[index]!, answer.value] as const];
+      // Our own name server does not come back with the lock.
+      const isOwn = nodes[index] === this.#processes.node;
+      if (isOwn || (!holder.alive && !(answer.reason instanceof CallTimeoutError))) throw answer.reason;
+      return [];
+    });
+  }
+
+  #pause(tries: number, signal: AbortSignal | undefined): Promise<void> {
+    const { clock, random } = this.#processes;
+    const mostMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 10), LONGEST_PAUSE_MS);
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        clock.clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = clock.setTimeout(
+        () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        },
+        random.between(1, mostMs),
+      );
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  #nodes({ nodes }: LockOptions): readonly string[] {
+    if (nodes === undefined) return [this.#processes.node, ...this.#visible()];
+    const isList = Array.isArray(nodes) && nodes.length > 0 && nodes.every((one) => typeof one === 'string');
+    if (!isList)
+      throw new OptionsError(
+        'nodes',
+        `nodes: expected names of nodes, at least one, got ${inspectTerm(nodes)}`,
+      );
+    return nodes;
+  }
+
+  #holder(pid: Pid | undefined): Process {
+    if (pid === undefined) {
+      if (this.#keeper?.alive !== true) this.#keeper = this.#processes.start(hold, []);
+      return this.#keeper;
+    }
+    const process = pid instanceof Pid ? this.#processes.lookup(pid) : undefined;
+    if (process === undefined)
+      throw new OptionsError(
+        'holder',
+        `holder: expected a live process of ${this.#processes.node}, got ${inspectTerm(pid)}`,
+      );
+    return process;
+  }
+}
+
+/** `{Resource, Requester}` as OTP has it; any other term is a resource, and its holder the requester. */
+function lockOf(id: unknown, holder: Pid): Lock {
+  return id instanceof Tuple && id.length === 2 ? (id as Lock) : tuple(id, holder);
+}
+
+/** Lives until it is ended. */
+async function hold(self: Self): Promise<void> {
+  for await (const _message of self);
+}
