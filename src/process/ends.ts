@@ -1,4 +1,5 @@
 import { ExitError } from '../errors.ts';
+import type { EventPoint } from '../telemetry/events.ts';
 import { PendingCall } from './pending-call.ts';
 import { DEAD, ENDING, type Process, STARTING } from './process.ts';
 import { describePid, describeReason, isCleanExit, reasonOf } from './reasons.ts';
@@ -13,9 +14,11 @@ export class Ends {
   /** Processes that are DEAD and whose end is still to be announced. A list, since ends cause ends without limit. */
   readonly #ended: Process[] = [];
   #announcing = false;
+  readonly #exits: EventPoint;
 
   constructor(system: ProcessSystem) {
     this.#system = system;
+    this.#exits = system.telemetry.event('process.exit');
   }
 
   /** A process has thrown: it ends with that as its reason. */
@@ -97,11 +100,11 @@ export class Ends {
     }
     if (process.calls !== undefined) system.requests.book.rejectOwned(process, deadError(process));
     if (extras !== undefined) {
-      if (extras.waiters !== undefined) process.rejectWaiters(deadError(process));
+      if (extras.waiter !== undefined) process.rejectWaiters(deadError(process));
       if (extras.timers !== undefined) for (const timer of extras.timers) system.clock.clearTimeout(timer);
     }
     system.signals.announceEnd(process, reason);
-    system.telemetry.emit('process.exit', () => ({ pid: process.pid, label: process.label, reason }));
+    this.#exits.emit(() => ({ pid: process.pid, label: process.label, reason }));
     extras?.controller?.abort(deadError(process));
     if (extras?.onEnd !== undefined) for (const listener of extras.onEnd) listener(reason);
     process.behaviour = undefined;

@@ -3,6 +3,7 @@ import type { Pid } from '../term/identifiers.ts';
 import { Tuple } from '../term/tuple.ts';
 import type { At } from './destination.ts';
 import type { Process } from './process.ts';
+import { Settlement } from './settlement.ts';
 
 /** Who waits for answers: a process, or the program outside of all processes. */
 export interface CallOwner {
@@ -16,7 +17,7 @@ export interface CallOwner {
  * settles it, and so does the end of the process that holds it. To any other it waits under a number, which its
  * reference carries.
  */
-export class PendingCall {
+export class PendingCall extends Settlement<unknown> {
   readonly owner: CallOwner;
   readonly target: Process | Pid | At;
   /** The method; undefined when the request is not of the form that methods have. */
@@ -24,7 +25,6 @@ export class PendingCall {
   readonly args: readonly unknown[];
   /** The request as it was given, if it was given whole. */
   readonly request: unknown;
-  readonly promise: Promise<unknown>;
   /** Number of the reference; 0 while the call has none. */
   number = 0;
   settled = false;
@@ -37,8 +37,6 @@ export class PendingCall {
   nextDue: PendingCall | undefined = undefined;
   previousOwned: PendingCall | undefined = undefined;
   nextOwned: PendingCall | undefined = undefined;
-  resolve!: (value: unknown) => void;
-  reject!: (error: unknown) => void;
 
   constructor(
     owner: CallOwner,
@@ -47,15 +45,12 @@ export class PendingCall {
     args: readonly unknown[],
     request: unknown,
   ) {
+    super();
     this.owner = owner;
     this.target = target;
     this.method = method;
     this.args = args;
     this.request = request;
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
   }
 
   /** The request as a term. */

@@ -9,6 +9,7 @@ import type { Monitor } from './monitor.ts';
 import { type CallOwner, Cast, PendingCall } from './pending-call.ts';
 import type { MailboxOptions, ReceiveOptions } from './protocol.ts';
 import type { Runnable } from './scheduler.ts';
+import { Settlement } from './settlement.ts';
 import type { ProcessSystem } from './system.ts';
 
 /** Messages that one process handles before the next has its turn. */
@@ -25,23 +26,34 @@ export const ENDING = 3;
 export const DEAD = 4;
 
 /** One `receive` that waits. */
-interface Waiter {
+class Waiter extends Settlement<unknown> {
   readonly guard: ((message: unknown) => boolean) | undefined;
-  readonly resolve: (message: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  readonly promise: Promise<unknown>;
   /** Messages before this position were refused by the guard. */
   seen: number;
-  timer: TimerHandle | undefined;
   readonly signal: AbortSignal | undefined;
-  onAbort: (() => void) | undefined;
+  timer: TimerHandle | undefined = undefined;
+  onAbort: (() => void) | undefined = undefined;
+  /** The one that came after it. */
+  next: Waiter | undefined = undefined;
+
+  constructor(
+    guard: ((message: unknown) => boolean) | undefined,
+    seen: number,
+    signal: AbortSignal | undefined,
+  ) {
+    super();
+    this.guard = guard;
+    this.seen = seen;
+    this.signal = signal;
+  }
 }
 
 /** What only some processes need; absent in the others. */
 export class Extras {
   /** Links to other nodes; the value is 0, or the id of an unlink that is not acknowledged yet. */
   remoteLinks: Map<Pid, bigint> | undefined = undefined;
-  waiters: Waiter[] | undefined = undefined;
+  /** The oldest `receive` that waits. */
+  waiter: Waiter | undefined = undefined;
   timers: Set<TimerHandle> | undefined = undefined;
   names: string[] | undefined = undefined;
   /** Who started it and is linked to it: its exit is an order, also to who traps. */
@@ -61,8 +73,8 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
   readonly system: ProcessSystem;
   readonly number: number;
   readonly pid: Pid;
-  /** What it runs, for people. */
-  readonly label: string;
+  /** What it runs. */
+  readonly #what: { readonly name: string };
   state: typeof STARTING | typeof READY | typeof BUSY | typeof ENDING | typeof DEAD = STARTING;
   queued = false;
   trapExit = false;
@@ -74,19 +86,24 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
   /** The local call whose handler runs. */
   current: PendingCall | undefined = undefined;
   links: Set<Process> | undefined = undefined;
-  /** Our monitors of others, by reference number. */
-  monitors: Map<number, Monitor> | undefined = undefined;
-  /** Monitors of others on us. */
-  watchers: Set<Monitor> | undefined = undefined;
+  /** The oldest of our monitors of others. */
+  monitors: Monitor | undefined = undefined;
+  /** The oldest of others' monitors on us. */
+  watchers: Monitor | undefined = undefined;
   extras: Extras | undefined = undefined;
   /** Why it ends, from the moment that is decided. */
   exit: ExitCause | undefined = undefined;
 
-  constructor(system: ProcessSystem, number: number, label: string) {
+  constructor(system: ProcessSystem, number: number, what: { readonly name: string }) {
     this.system = system;
     this.number = number;
     this.pid = new Pid(system.node, number & 0x7fff, Math.floor(number / 0x8000), system.creation);
-    this.label = label;
+    this.#what = what;
+  }
+
+  /** What it runs, for people. */
+  get label(): string {
+    return this.#what.name === '' ? 'function' : this.#what.name;
   }
 
   get extra(): Extras {
@@ -102,7 +119,7 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
   post(message: unknown): void {
     this.mailbox ??= new Mailbox();
     this.mailbox.push(message);
-    if (!this.queued && (this.state === READY || this.extras?.waiters !== undefined)) {
+    if (!this.queued && (this.state === READY || this.extras?.waiter !== undefined)) {
       this.system.scheduler.enqueue(this);
     }
   }
@@ -226,9 +243,8 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const timeoutMs = options?.timeout ?? Number.POSITIVE_INFINITY;
     let seen = 0;
-    const waiters = this.extras?.waiters;
     // Others that wait have the first choice; and a process that lives on its own messages gives way in time.
-    if (waiters === undefined && !this.system.scheduler.spend()) {
+    if (this.extras?.waiter === undefined && !this.system.scheduler.spend()) {
       const mailbox = this.mailbox;
       if (mailbox !== undefined) {
         try {
@@ -251,51 +267,39 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<unknown> {
-    let resolve!: (message: unknown) => void;
-    let reject!: (error: unknown) => void;
-    const promise = new Promise<unknown>((res, rej) => {
-      resolve = res;
-      reject = rej;
-    });
-    const waiter: Waiter = {
-      guard,
-      resolve,
-      reject,
-      promise,
-      seen,
-      timer: undefined,
-      signal,
-      onAbort: undefined,
-    };
+    const waiter = new Waiter(guard, seen, signal);
     const extra = this.extra;
-    extra.waiters ??= [];
-    extra.waiters.push(waiter);
+    if (extra.waiter === undefined) extra.waiter = waiter;
+    else {
+      let last = extra.waiter;
+      while (last.next !== undefined) last = last.next;
+      last.next = waiter;
+    }
     if (timeoutMs !== Number.POSITIVE_INFINITY) {
       waiter.timer = this.system.clock.setTimeout(() => {
         waiter.timer = undefined;
         this.#dismiss(waiter);
-        reject(receiveTimeout(timeoutMs));
+        waiter.reject(receiveTimeout(timeoutMs));
       }, timeoutMs);
     }
     if (signal !== undefined) {
       waiter.onAbort = () => {
         this.#dismiss(waiter);
-        reject(signal.reason);
+        waiter.reject(signal.reason);
       };
       signal.addEventListener('abort', waiter.onAbort, { once: true });
     }
     if (this.mailbox !== undefined && this.mailbox.length > seen) this.system.scheduler.enqueue(this);
-    return promise;
+    return waiter.promise;
   }
 
   /** Gives each waiter, oldest first, the oldest message it accepts. */
   #serveWaiters(): void {
-    const waiters = this.extras?.waiters;
     const mailbox = this.mailbox;
-    if (waiters === undefined || mailbox === undefined) return;
+    let waiter = this.extras?.waiter;
+    if (waiter === undefined || mailbox === undefined) return;
     this.system.scheduler.spend();
-    for (let i = 0; i < waiters.length; ) {
-      const waiter = waiters[i]!;
+    for (; waiter !== undefined; waiter = waiter.next) {
       try {
         waiter.seen = this.#find(waiter.guard, waiter.seen);
       } catch (error) {
@@ -303,16 +307,19 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
         waiter.reject(error);
         continue;
       }
-      if (waiter.seen >= mailbox.length) {
-        i += 1;
-        continue;
-      }
+      if (waiter.seen >= mailbox.length) continue;
       const at = waiter.seen;
       const message = mailbox.takeAt(at);
       this.#dismiss(waiter);
-      for (const other of waiters) if (other.seen > at) other.seen -= 1;
+      this.#movedUp(at);
       waiter.resolve(message);
     }
+  }
+
+  /** The message at `index` was taken out: those behind it stand one position further ahead. */
+  #movedUp(index: number): void {
+    for (let waiter = this.extras?.waiter; waiter !== undefined; waiter = waiter.next)
+      if (waiter.seen > index) waiter.seen -= 1;
   }
 
   /** Position of the first message from `start` on that the guard accepts; the mailbox's length if there is none. */
@@ -335,20 +342,23 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
     return term;
   }
 
+  /** Takes a waiter out; its `next` stays, for a loop that stands at it. */
   #dismiss(waiter: Waiter): void {
-    const waiters = this.extras!.waiters!;
-    const index = waiters.indexOf(waiter);
-    if (index < 0) return;
-    if (waiters.length === 1) this.extras!.waiters = undefined;
-    // A copy would lose the place of the loop that serves them.
-    waiters.splice(index, 1);
+    const extra = this.extras!;
+    if (extra.waiter === waiter) extra.waiter = waiter.next;
+    else {
+      let before = extra.waiter;
+      while (before !== undefined && before.next !== waiter) before = before.next;
+      if (before === undefined) return;
+      before.next = waiter.next;
+    }
     if (waiter.timer !== undefined) this.system.clock.clearTimeout(waiter.timer);
     if (waiter.onAbort !== undefined) waiter.signal?.removeEventListener('abort', waiter.onAbort);
   }
 
   /** Ends every `receive` that waits. Nobody need be waiting for them any more. */
   rejectWaiters(error: ExitError): void {
-    for (const waiter of [...(this.extras?.waiters ?? [])]) {
+    for (let waiter = this.extras?.waiter; waiter !== undefined; waiter = waiter.next) {
       this.#dismiss(waiter);
       waiter.promise.catch(ignore);
       waiter.reject(error);
@@ -362,7 +372,7 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
     for (let i = mailbox.length - 1; i >= 0; i -= 1) {
       if (!unwanted(mailbox.at(i))) continue;
       mailbox.takeAt(i);
-      for (const waiter of this.extras?.waiters ?? []) if (waiter.seen > i) waiter.seen -= 1;
+      this.#movedUp(i);
     }
   }
 }

@@ -101,10 +101,13 @@ export interface SpawnOptions {
   readonly mailbox?: MailboxOptions;
 }
 
-export interface SpawnFromSelfOptions extends SpawnOptions {
+export interface SpawnMonitorOptions extends SpawnOptions {
   /** Links the new process to the caller, before anything runs. */
   readonly link?: boolean;
-  /** Monitors it, before anything runs. */
+}
+
+export interface SpawnFromSelfOptions extends SpawnMonitorOptions {
+  /** Monitors it, before anything runs: its `Down` carries its pid. `spawnMonitor` gives the monitor's reference too. */
   readonly monitor?: boolean;
 }
 

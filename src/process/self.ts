@@ -16,12 +16,15 @@ import type {
   MethodResult,
   ReceiveOptions,
   SpawnFromSelfOptions,
+  SpawnMonitorOptions,
   SpawnOnFromSelfOptions,
   SpawnRest,
 } from './protocol.ts';
 import { describePid, describeReason, NOPROC, toReason } from './reasons.ts';
 import { Down } from './system-messages.ts';
 import { Watch, type WatchOptions } from './watch.ts';
+
+const NO_ARGS: readonly unknown[] = Object.freeze([]);
 
 /**
  * A process as its own code sees it. Once the process has ended, every operation throws `ExitError` (or, where it
@@ -144,18 +147,40 @@ export class Self {
     body: Body<Args>,
     ...rest: SpawnRest<Args, SpawnFromSelfOptions>
   ): Pid<unknown>;
-  spawn(what: unknown, args?: unknown, options?: unknown): AnyPid {
+  spawn(what: unknown, args?: readonly unknown[], options?: SpawnFromSelfOptions): AnyPid {
     const process = this.#live();
-    const system = process.system;
-    const spawnOptions = options as SpawnFromSelfOptions | undefined;
-    const started = system.start(what as AnyActor, (args ?? []) as readonly unknown[], spawnOptions);
-    const pid = started.pid;
-    if (spawnOptions?.link === true) {
+    const started = this.#start(process, what, args, options);
+    if (options?.monitor === true) process.system.signals.monitorStarted(process, started);
+    return started.pid;
+  }
+
+  /** Starts a process on this node and monitors it before anything runs, as spawn_monitor does: `[pid, ref]`. */
+  spawnMonitor<A extends AnyActor>(
+    actor: A,
+    ...rest: SpawnRest<ArgsOf<A>, SpawnMonitorOptions>
+  ): [pid: Pid<A>, ref: Ref];
+  spawnMonitor<Args extends readonly unknown[]>(
+    body: Body<Args>,
+    ...rest: SpawnRest<Args, SpawnMonitorOptions>
+  ): [pid: Pid<unknown>, ref: Ref];
+  spawnMonitor(what: unknown, args?: readonly unknown[], options?: SpawnMonitorOptions): [AnyPid, Ref] {
+    const process = this.#live();
+    const started = this.#start(process, what, args, options);
+    return [started.pid, process.system.signals.monitorStarted(process, started)];
+  }
+
+  #start(
+    process: Process,
+    what: unknown,
+    args: readonly unknown[] = NO_ARGS,
+    options: SpawnMonitorOptions | undefined,
+  ): Process {
+    const started = process.system.start(what as AnyActor, args, options);
+    if (options?.link === true) {
       started.extra.parent = process.pid;
-      system.signals.link(process, pid);
+      process.system.signals.link(process, started.pid);
     }
-    if (spawnOptions?.monitor === true) system.signals.monitor(process, pid);
-    return pid;
+    return started;
   }
 
   /**

@@ -3,7 +3,8 @@ import type { Atom } from '../term/atom.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
 import { tuple } from '../term/tuple.ts';
 import { At } from './destination.ts';
-import { Monitor } from './monitor.ts';
+import { enterMonitor, enterWatcher, leaveMonitor, leaveWatcher, Monitor } from './monitor.ts';
+import { NumberTable } from './number-table.ts';
 import type { PendingCall } from './pending-call.ts';
 import { DEAD, type Process } from './process.ts';
 import { describeReason, KILL, KILLED, NOCATCH, NOCONNECTION, NOPROC, NORMAL } from './reasons.ts';
@@ -22,6 +23,8 @@ import { Ties } from './ties.ts';
 export class Signals {
   readonly #system: ProcessSystem;
   readonly #ties = new Map<string, Ties>();
+  /** The monitors that processes of ours have, until they are taken away or their `DOWN` has come. */
+  readonly #monitors = new NumberTable<Monitor>();
   #lastUnlinkId = 0n;
 
   constructor(system: ProcessSystem) {
@@ -155,40 +158,73 @@ export class Signals {
     const number = system.refs.next();
     const ref = system.refs.ref(number);
     if (to.node !== system.node) {
-      const monitor = new Monitor(ref, process, to, to);
-      this.#keep(process, number, monitor);
-      this.ties(to.node).monitors.set(number, monitor);
+      this.#watchElsewhere(new Monitor(ref, number, process, to, to), process, to);
       system.sink.monitor(process.pid, to, ref);
       return ref;
     }
     const target = to instanceof At ? system.named(to.name.name) : system.lookup(to);
-    if (target === undefined) {
-      process.post(new Down(ref, to, NOPROC));
-      return ref;
-    }
-    const monitor = new Monitor(ref, process, target, to);
-    this.#keep(process, number, monitor);
-    target.watchers ??= new Set();
-    target.watchers.add(monitor);
+    if (target === undefined) process.post(new Down(ref, to, NOPROC));
+    else this.#watchHere(new Monitor(ref, number, process, target, to), process, target);
+    return ref;
+  }
+
+  /** `process` has started `target`, and monitors it from the beginning. */
+  monitorStarted(process: Process, target: Process): Ref {
+    const number = this.#system.refs.next();
+    const ref = this.#system.refs.ref(number);
+    this.#watchHere(new Monitor(ref, number, process, target, target.pid), process, target);
     return ref;
   }
 
   /** A process elsewhere was started monitored by ours, under this reference. */
   monitored(process: Process, to: Pid, ref: Ref): void {
     const number = this.#system.refs.numberOf(ref)!;
-    const monitor = new Monitor(ref, process, to, to);
-    this.#keep(process, number, monitor);
-    this.ties(to.node).monitors.set(number, monitor);
+    this.#watchElsewhere(new Monitor(ref, number, process, to, to), process, to);
+  }
+
+  #watchHere(monitor: Monitor, process: Process, target: Process): void {
+    this.#monitors.add(monitor);
+    enterMonitor(process, monitor);
+    enterWatcher(target, monitor);
+  }
+
+  #watchElsewhere(monitor: Monitor, process: Process, to: Pid | At): void {
+    this.#monitors.add(monitor);
+    enterMonitor(process, monitor);
+    this.ties(to.node).monitors.add(monitor);
   }
 
   /** `process` calls demonitor/1. False when there was no such monitor, or its `DOWN` has come. */
   demonitor(process: Process, ref: Ref): boolean {
-    const number = this.#system.refs.numberOf(ref);
-    const monitor = number === undefined ? undefined : process.monitors?.get(number);
+    const monitor = this.#monitorOf(ref, process);
     if (monitor === undefined) return false;
-    process.monitors!.delete(number!);
-    this.#unwatch(monitor, number!);
+    this.#forget(monitor, process);
+    this.#unwatch(monitor);
     return true;
+  }
+
+  /** The monitor that a process of ours has under this reference. */
+  #monitorOf(ref: Ref, process: Process | undefined): Monitor | undefined {
+    const number = this.#system.refs.numberOf(ref);
+    const monitor = number === undefined ? undefined : this.#monitors.get(number);
+    return monitor !== undefined && monitor.watcher === process ? monitor : undefined;
+  }
+
+  /** Takes our monitor away at the side that watches. */
+  #forget(monitor: Monitor, watcher: Process): void {
+    this.#monitors.delete(monitor.number);
+    leaveMonitor(watcher, monitor);
+  }
+
+  /** Takes our monitor away at the side that is watched. */
+  #unwatch(monitor: Monitor): void {
+    const { target } = monitor;
+    if (!(target instanceof Pid) && !(target instanceof At)) {
+      leaveWatcher(target, monitor);
+      return;
+    }
+    this.#ties.get(target.node)?.monitors.delete(monitor);
+    this.#system.sink.demonitor((monitor.watcher as Process).pid, target, monitor.ref);
   }
 
   /** MONITOR_P from another node. */
@@ -200,9 +236,8 @@ export class Signals {
       return;
     }
     const by = target instanceof Pid ? target : new At(system.node, target);
-    const monitor = new Monitor(ref, from, process, by);
-    process.watchers ??= new Set();
-    process.watchers.add(monitor);
+    const monitor = new Monitor(ref, 0, from, process, by);
+    enterWatcher(process, monitor);
     this.ties(from.node).watchers.set(ref.key, monitor);
   }
 
@@ -220,13 +255,14 @@ export class Signals {
       return;
     }
     const process = system.lookup(to);
-    const number = system.refs.numberOf(ref);
-    const monitor = number === undefined ? undefined : process?.monitors?.get(number);
+    const monitor = this.#monitorOf(ref, process);
     if (process === undefined || monitor === undefined) return;
-    // A name stays a name, whoever of that node answered for it.
-    if (from instanceof Pid && monitor.by instanceof Pid && from !== monitor.by) return;
-    process.monitors!.delete(number!);
-    this.#ties.get(monitor.by.node)?.monitors.delete(number!);
+    const { by, target } = monitor;
+    // Those of our own processes end otherwise, and a name stays a name, whoever of that node answered for it.
+    if (!(target instanceof Pid) && !(target instanceof At)) return;
+    if (from instanceof Pid && by instanceof Pid && from !== by) return;
+    this.#forget(monitor, process);
+    this.#ties.get(target.node)?.monitors.delete(monitor);
     process.post(new Down(ref, monitor.by, reason));
   }
 
@@ -241,29 +277,13 @@ export class Signals {
     return true;
   }
 
-  #keep(process: Process, number: number, monitor: Monitor): void {
-    process.monitors ??= new Map();
-    process.monitors.set(number, monitor);
-  }
-
   #takeWatcher(node: string, ref: Ref): Monitor | undefined {
     const ties = this.#ties.get(node);
     const monitor = ties?.watcher(ref);
     if (ties === undefined || monitor === undefined) return undefined;
     ties.watchers.delete(ref.key);
-    (monitor.target as Process).watchers?.delete(monitor);
+    leaveWatcher(monitor.target as Process, monitor);
     return monitor;
-  }
-
-  /** Takes our monitor away at the side that is watched. */
-  #unwatch(monitor: Monitor, number: number): void {
-    const target = monitor.target;
-    if (!(target instanceof Pid) && !(target instanceof At)) {
-      target.watchers?.delete(monitor);
-      return;
-    }
-    this.#ties.get(target.node)?.monitors.delete(number);
-    this.#system.sink.demonitor((monitor.watcher as Process).pid, target, monitor.ref);
   }
 
   // ---- ends ----
@@ -271,7 +291,7 @@ export class Signals {
   /** Tells everybody tied to a process that has ended. The state is DEAD already. */
   announceEnd(process: Process, reason: unknown): void {
     const system = this.#system;
-    const { links, watchers, monitors } = process;
+    const { links } = process;
     if (links !== undefined) {
       process.links = undefined;
       for (const other of links) {
@@ -286,13 +306,13 @@ export class Signals {
         if (unlinkId === 0n) tell(reason, (told) => system.sink.exit(process.pid, pid, told));
       }
     }
-    if (watchers !== undefined) {
-      process.watchers = undefined;
-      for (const monitor of watchers) this.#tellWatcher(monitor, reason);
+    for (let monitor = process.watchers; monitor !== undefined; monitor = process.watchers) {
+      leaveWatcher(process, monitor);
+      this.#tellWatcher(monitor, reason);
     }
-    if (monitors !== undefined) {
-      process.monitors = undefined;
-      for (const [number, monitor] of monitors) this.#unwatch(monitor, number);
+    for (let monitor = process.monitors; monitor !== undefined; monitor = process.monitors) {
+      this.#forget(monitor, process);
+      this.#unwatch(monitor);
     }
   }
 
@@ -303,7 +323,7 @@ export class Signals {
       tell(reason, (told) => this.#system.sink.monitorExit(monitor.from, watcher, ref, told));
       return;
     }
-    watcher.monitors?.delete(this.#system.refs.numberOf(ref)!);
+    this.#forget(monitor, watcher);
     if (watcher.state !== DEAD) watcher.post(new Down(ref, monitor.by, reason));
   }
 
@@ -327,11 +347,12 @@ export class Signals {
     const ties = this.#ties.get(node);
     if (ties === undefined) return;
     this.#ties.delete(node);
-    for (const monitor of ties.watchers.values()) (monitor.target as Process).watchers?.delete(monitor);
+    for (const monitor of ties.watchers.values()) leaveWatcher(monitor.target as Process, monitor);
     for (const call of ties.calls) this.#system.requests.fail(call, NOCONNECTION);
-    for (const [number, monitor] of ties.monitors) {
+    for (const monitor of ties.monitors) {
       const watcher = monitor.watcher as Process;
-      if (watcher.monitors?.delete(number)) watcher.post(new Down(monitor.ref, monitor.by, NOCONNECTION));
+      this.#forget(monitor, watcher);
+      watcher.post(new Down(monitor.ref, monitor.by, NOCONNECTION));
     }
     for (const process of ties.linked) {
       for (const [pid, unlinkId] of process.extras?.remoteLinks ?? []) {

@@ -10,7 +10,9 @@ import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
 import { type AnyDestination, At, type GlobalResolver } from './destination.ts';
 import { deadError, Ends } from './ends.ts';
+import { monitorsOf, watchersOf } from './monitor.ts';
 import { Names } from './names.ts';
+import { NumberTable } from './number-table.ts';
 import type { CallOwner } from './pending-call.ts';
 import { ENDING, Process, READY, STARTING } from './process.ts';
 import type { AnyActor, Body, CallOptions, SpawnOptions } from './protocol.ts';
@@ -91,7 +93,7 @@ export class ProcessSystem {
   readonly encodeLocal: ((value: unknown) => unknown) | undefined;
   readonly #unlisten: (() => void) | undefined;
   readonly #ends: Ends;
-  readonly #processes = new Map<number, Process>();
+  readonly #processes = new NumberTable<Process>();
   readonly #names = new Names();
   readonly #nodeWatchers = new Set<Process>();
   #lastNumber = 0;
@@ -144,14 +146,13 @@ export class ProcessSystem {
     const name = options?.name;
     if (name !== undefined) this.#names.check(name);
     this.#lastNumber += 1;
-    const label = what.name === '' ? 'function' : what.name;
-    const process = new Process(this, this.#lastNumber, label);
+    const process = new Process(this, this.#lastNumber, what);
     process.behaviour =
       typeof what === 'function'
         ? new BodyBehaviour(process, what as Body<readonly unknown[]>, args)
         : what.behave(process, args);
     if (options?.mailbox !== undefined) process.extra.limit = options.mailbox;
-    this.#processes.set(process.number, process);
+    this.#processes.add(process);
     if (name !== undefined) this.#names.set(name, process);
     this.scheduler.enqueue(process);
     return process;
@@ -174,7 +175,7 @@ export class ProcessSystem {
 
   /** All live processes, in the order they were started. */
   processes(): Pid[] {
-    return [...this.#processes.values()].map((process) => process.pid);
+    return this.#processes.all().map((process) => process.pid);
   }
 
   get count(): number {
@@ -184,8 +185,8 @@ export class ProcessSystem {
   info(pid: Pid): ProcessInfo | undefined {
     const process = this.lookup(pid);
     if (process === undefined) return undefined;
-    const { state, links, extras, watchers, monitors } = process;
-    const waiting = state === READY || extras?.waiters !== undefined;
+    const { state, links, extras } = process;
+    const waiting = state === READY || extras?.waiter !== undefined;
     return {
       pid: process.pid,
       label: process.label,
@@ -193,10 +194,8 @@ export class ProcessSystem {
       status: state === STARTING ? 'starting' : state === ENDING ? 'ending' : waiting ? 'waiting' : 'running',
       messageQueueLength: process.mailbox?.length ?? 0,
       links: [...[...(links ?? [])].map((other) => other.pid), ...(extras?.remoteLinks?.keys() ?? [])],
-      monitors: [...(monitors?.values() ?? [])].map((monitor) => monitor.by),
-      monitoredBy: [...(watchers ?? [])].map(({ watcher }) =>
-        watcher instanceof Pid ? watcher : watcher.pid,
-      ),
+      monitors: monitorsOf(process).map((monitor) => monitor.by),
+      monitoredBy: watchersOf(process).map(({ watcher }) => (watcher instanceof Pid ? watcher : watcher.pid)),
       trapExit: process.trapExit,
     };
   }
@@ -369,7 +368,7 @@ export class ProcessSystem {
   /** Frees the names of a process that ended, and takes it from those who watch nodes. @internal */
   forgetNames(process: Process): void {
     this.#names.drop(process);
-    this.#nodeWatchers.delete(process);
+    if (this.#nodeWatchers.size > 0) this.#nodeWatchers.delete(process);
   }
 
   /** What everything that a dead process still tries to do throws. @internal */
@@ -413,7 +412,7 @@ export class ProcessSystem {
    */
   async stop(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     this.stopping = true;
-    await new Shutdown(this).run(options.timeoutMs ?? 5_000, () => [...this.#processes.values()].reverse());
+    await new Shutdown(this).run(options.timeoutMs ?? 5_000, () => this.#processes.all().reverse());
     const error = new ExitError(SHUTDOWN, this.node, `${this.node} has stopped`);
     this.requests.book.rejectOwned(this.outside, error);
     this.requests.book.stop();

@@ -7,8 +7,8 @@ import type { Process } from './process.ts';
 export class Ties {
   /** Processes here with a link, or an unlink under way, to a process there. */
   readonly linked = new Set<Process>();
-  /** Our monitors of theirs, by reference number. */
-  readonly monitors = new Map<number, Monitor>();
+  /** Our monitors of theirs. */
+  readonly monitors = new Set<Monitor>();
   /** Their monitors of ours, by the reference's key. */
   readonly watchers = new Map<string, Monitor>();
   /** Calls that wait for an answer from there. */

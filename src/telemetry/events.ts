@@ -1,5 +1,29 @@
 import { type Channel, channel } from 'node:diagnostics_channel';
 
+/** One kind of event of one node. Who tells of it all the time keeps this object, and saves the look-up. */
+export class EventPoint {
+  readonly #node: string;
+  readonly #channel: Channel;
+  /** Times it has happened. */
+  count = 0;
+
+  constructor(node: string, name: string) {
+    this.#node = node;
+    this.#channel = channel(`beamish:${name}`);
+  }
+
+  /** Whether anybody wants to hear more than the count. */
+  get hasListeners(): boolean {
+    return this.#channel.hasSubscribers;
+  }
+
+  /** Counts the event and publishes it. */
+  emit(data: () => Record<string, unknown>): void {
+    this.count += 1;
+    if (this.#channel.hasSubscribers) this.#channel.publish({ node: this.#node, ...data() });
+  }
+}
+
 /**
  * What a node counts and tells. One object per node.
  *
@@ -9,8 +33,7 @@ import { type Channel, channel } from 'node:diagnostics_channel';
 export class Telemetry {
   readonly node: string;
   readonly #counters = new Map<string, number>();
-  /** Looking a channel up by its name costs as much as a process that ends. */
-  readonly #channels = new Map<string, Channel>();
+  readonly #events = new Map<string, EventPoint>();
 
   constructor(node: string) {
     this.node = node;
@@ -22,21 +45,26 @@ export class Telemetry {
   }
 
   counter(name: string): number {
-    return this.#counters.get(name) ?? 0;
+    return (this.#counters.get(name) ?? 0) + (this.#events.get(name)?.count ?? 0);
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#counters);
+    const names = new Set(this.#counters.keys());
+    for (const [name, { count }] of this.#events) if (count > 0) names.add(name);
+    return Object.fromEntries([...names].map((name) => [name, this.counter(name)]));
+  }
+
+  event(name: string): EventPoint {
+    let point = this.#events.get(name);
+    if (point === undefined) {
+      point = new EventPoint(this.node, name);
+      this.#events.set(name, point);
+    }
+    return point;
   }
 
   /** Counts the event and publishes it on `beamish:<name>`. */
   emit(name: string, data: () => Record<string, unknown>): void {
-    this.count(name);
-    let target = this.#channels.get(name);
-    if (target === undefined) {
-      target = channel(`beamish:${name}`);
-      this.#channels.set(name, target);
-    }
-    if (target.hasSubscribers) target.publish({ node: this.node, ...data() });
+    this.event(name).emit(data);
   }
 }
