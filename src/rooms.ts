@@ -118,16 +118,18 @@ export class Rooms {
       const { creation } = await this.#epmd.start(this.#registration());
       setup.creation = creation;
       this.creation = creation;
+      const sink = new Outbound(this.connections, limits.frameBytes);
       this.processes = new ProcessSystem({
         node: this.name,
         creation,
         clock: env.clock,
         random: env.random,
-        sink: new Outbound(this.connections, limits.frameBytes),
+        sink,
         telemetry: this.telemetry,
         logger: this.logger,
         rejections: env.rejections,
       });
+      sink.unlinked = (id, from, to) => this.processes.signalUnlinkAck(id, from, to);
       this.global = this.#makeGlobal();
       // Our own modules come last: nobody's exports can take their place.
       const exports = new Exports(

@@ -1,6 +1,6 @@
-import { spawn, spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { actor, child, type Node, type Pid, supervisor } from '../../src/index.ts';
+import { elixirAvailable, spawnElixir } from '../support/elixir.ts';
 import { Lab } from './lab.ts';
 
 const SCRIPT = new URL('./fixtures/visitor.exs', import.meta.url).pathname;
@@ -94,16 +94,7 @@ const expected: readonly (readonly [title: string, value: string | RegExp])[] = 
   ['replace_state', 'true'],
 ];
 
-function elixirAvailable(): boolean {
-  return spawnSync('elixir', ['--version'], { stdio: 'ignore' }).status === 0;
-}
-
-const available = elixirAvailable();
-if (!available) {
-  if (process.env.BEAMISH_REQUIRE_BEAM === '1')
-    throw new Error('elixir is not installed, and BEAMISH_REQUIRE_BEAM=1 forbids skipping');
-  console.warn('SKIPPED "from Elixir": elixir is not installed, so nothing was tried from it');
-}
+const available = elixirAvailable('"from Elixir"');
 
 describe.skipIf(!available)('from Elixir', () => {
   let lab: Lab;
@@ -143,15 +134,12 @@ describe.skipIf(!available)('from Elixir', () => {
 
 /** Runs the script to its end and hands out what it printed. */
 async function visit(lab: Lab, node: Node): Promise<string> {
-  const args = ['--name', 'visitor@127.0.0.1', '--cookie', lab.cookie, SCRIPT, node.name];
-  const child = spawn('elixir', args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      ERL_EPMD_PORT: String(lab.epmdPort),
-      ERL_CRASH_DUMP: '/dev/null',
-      ELIXIR_ERL_OPTIONS: '-start_epmd false',
-    },
+  const child = await spawnElixir({
+    name: 'visitor@127.0.0.1',
+    cookie: lab.cookie,
+    script: SCRIPT,
+    args: [node.name],
+    epmdPort: lab.epmdPort,
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -6,7 +6,7 @@ import { EpmdClient } from '../../src/connection/epmd-client.ts';
 import type { EpmdKeeper } from '../../src/connection/epmd-keeper.ts';
 import { NameTakenError } from '../../src/errors.ts';
 import { platformEnv } from '../../src/platform/index.ts';
-import { describeBeam, startBeam, startEpmd } from '../support/beam.ts';
+import { describeBeam, otpRelease, startBeam, startEpmd } from '../support/beam.ts';
 import { makeKeeper } from '../support/epmd/keepers.ts';
 import { freePort } from '../support/ports.ts';
 
@@ -95,7 +95,8 @@ describeBeam('the embedded port mapper and a BEAM', () => {
     await expect(beamOn(port, 'ours')).rejects.toThrow(/in use|already|ended before/);
   });
 
-  it('gets its real nodes back after a take-over', async () => {
+  // The nodes of OTP 23 do not register again once their port mapper is lost.
+  it.skipIf(otpRelease() === 23)('gets its real nodes back after a take-over', async () => {
     const port = await freePort();
     const owner = await keeperOn(port, 'first', 9100);
     const next = await keeperOn(port, 'second', 9101);

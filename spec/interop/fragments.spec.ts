@@ -108,7 +108,7 @@ describeBeam('big messages', () => {
       return got;
     });
     const sent = beam.eval(`
-      Bin = binary:copy(<<255, 254, (rand:bytes(1048574))/binary>>, 100),
+      Bin = binary:copy(<<255, 254, (crypto:strong_rand_bytes(1048574))/binary>>, 100),
       {sink, '${node.name}'} ! Bin,
       binary:encode_hex(erlang:md5(Bin))`);
     const medianMs = await medianCallMs(node, beam, () => !done);
@@ -160,7 +160,7 @@ describeBeam('big messages', () => {
       return next.size;
     });
     await beam.eval(`
-      Bins = [{R, <<255, (rand:bytes(70000 + 200000 * R))/binary>>} || R <- lists:seq(0, ${ROUNDS - 1})],
+      Bins = [{R, <<255, (crypto:strong_rand_bytes(70000 + 200000 * R))/binary>>} || R <- lists:seq(0, ${ROUNDS - 1})],
       [spawn(fun() ->
         [{collector, '${node.name}'} ! {self(), R, erlang:md5(B), B} || {R, B} <- Bins]
       end) || _ <- lists:seq(1, ${SENDERS})], ok`);

@@ -1,20 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { gossip, startNode } from '../../src/index.ts';
 import { freeGossipPort } from '../discovery/seeker.ts';
 import { describeBeam, type Epmd, startEpmd } from '../support/beam.ts';
+import { elixirAvailable, spawnElixir } from '../support/elixir.ts';
 
 const GOSSIPER = fileURLToPath(new URL('./fixtures/gossiper.exs', import.meta.url));
 const COOKIE = 'gossip_cookie';
-const hasElixir = spawnSync('elixir', ['--version'], { stdio: 'ignore' }).status === 0;
-
-if (!hasElixir && process.env.BEAMISH_REQUIRE_BEAM === '1')
-  throw new Error(
-    'these tests need elixir, which is not installed, and BEAMISH_REQUIRE_BEAM=1 forbids skipping',
-  );
-if (!hasElixir) console.warn('SKIPPED an Elixir node that gossips: elixir is not installed');
+const hasElixir = elixirAvailable('an Elixir node that gossips');
 
 describeBeam('an Elixir node that gossips like libcluster', () => {
   let epmd: Epmd;
@@ -27,10 +21,12 @@ describeBeam('an Elixir node that gossips like libcluster', () => {
 
   /** Starts an Elixir node; resolves with its lines once its socket is open. */
   async function elixir(name: string, port: number, group: string, secret: string) {
-    const args = ['--name', name, '--cookie', COOKIE, GOSSIPER, String(port), group, secret];
-    const child: ChildProcess = spawn('elixir', args, {
-      env: { ...process.env, ERL_EPMD_PORT: String(epmd.port), LC_ALL: 'C.UTF-8' },
-      stdio: ['pipe', 'pipe', 'inherit'],
+    const child = await spawnElixir({
+      name,
+      cookie: COOKIE,
+      script: GOSSIPER,
+      args: [String(port), group, secret],
+      epmdPort: epmd.port,
     });
     onTestFinished(
       () =>

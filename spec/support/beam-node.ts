@@ -23,7 +23,7 @@ export interface BeamOptions {
   readonly flags?: readonly string[];
   /** Environment variables beside those of the test. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** Another release than the one installed; needs BEAMISH_OTP_MATRIX (see `releaseAvailable`). */
+  /** Another release than that of the suite; needs BEAMISH_OTP_MATRIX (see `otpCommand`). */
   readonly release?: OtpRelease;
 }
 
@@ -180,7 +180,7 @@ export async function startBeam(options: BeamOptions): Promise<Beam> {
     ...(options.flags ?? []),
     ...['-eval', bootstrap(port)],
   ];
-  const [command, prefix] = erlCommand(options.release);
+  const [command, prefix] = otpCommand('erl', options.release);
   const child = spawn(command, [...prefix, ...args], {
     // A group of its own, so that a wrapping script and the node in it get the same signals.
     detached: true,
@@ -241,26 +241,37 @@ export async function startEpmd(): Promise<Epmd> {
   return { port, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Whether `erl` can be started here. */
+/** Whether `erl`, or another program of OTP's or Elixir's, can be started here: of the release the suite is run against. */
+export function otpAvailable(program: string, versionFlag: string): boolean {
+  const [command, prefix] = otpCommand(program);
+  const { error, status } = spawnSync(command, [...prefix, versionFlag], { stdio: 'ignore' });
+  return error === undefined && status !== 127;
+}
+
 export function beamAvailable(): boolean {
-  return spawnSync('erl', ['-version'], { stdio: 'ignore' }).status === 0;
+  return otpAvailable('erl', '-version');
 }
 
 /**
- * Whether another release can be started: BEAMISH_OTP_MATRIX names a script that is called as `script 27 erl …` and
- * runs that release's `erl` on this machine's network.
+ * How a program of OTP's is started: of a given release, else of BEAMISH_OTP_RELEASE (set by `npm run test:matrix`),
+ * else the one that is installed. BEAMISH_OTP_MATRIX names a script that is called as `script 27 erl …` and runs that
+ * release's program on this machine's network; it sees none of our files.
  */
-export function releaseAvailable(release: OtpRelease): boolean {
+export function otpCommand(
+  program: string,
+  release: OtpRelease | undefined = otpRelease(),
+): readonly [command: string, prefix: readonly string[]] {
+  if (release === undefined) return [program, []];
   const script = process.env.BEAMISH_OTP_MATRIX;
-  if (script === undefined || script === '') return false;
-  return spawnSync(script, [String(release), 'erl', '-version'], { stdio: 'ignore' }).status === 0;
+  if (script === undefined || script === '')
+    throw new Error('set BEAMISH_OTP_MATRIX to a script that runs other releases of OTP');
+  return [script, [String(release), program]];
 }
 
-function erlCommand(release: OtpRelease | undefined): readonly [command: string, prefix: readonly string[]] {
-  if (release === undefined) return ['erl', []];
-  const script = process.env.BEAMISH_OTP_MATRIX;
-  if (script === undefined || script === '') throw new Error('set BEAMISH_OTP_MATRIX to run another release');
-  return [script, [String(release), 'erl']];
+/** The release that the whole suite is run against; undefined: the installed one. */
+export function otpRelease(): OtpRelease | undefined {
+  const given = process.env.BEAMISH_OTP_RELEASE;
+  return given === undefined || given === '' ? undefined : (Number(given) as OtpRelease);
 }
 
 /** The end of what a child printed: enough to explain a failure, bounded however long it runs. */

@@ -2,7 +2,15 @@ import { describe } from 'vitest';
 import { beamAvailable } from './beam-node.ts';
 
 export type { BeamOptions, BeamValue, Epmd, OtpRelease } from './beam-node.ts';
-export { Beam, beamAvailable, releaseAvailable, startBeam, startEpmd } from './beam-node.ts';
+export {
+  Beam,
+  beamAvailable,
+  otpAvailable,
+  otpCommand,
+  otpRelease,
+  startBeam,
+  startEpmd,
+} from './beam-node.ts';
 
 /**
  * A suite that needs `erl`. Without it the suite is skipped, and says so; with BEAMISH_REQUIRE_BEAM=1 (as the

@@ -21,6 +21,8 @@ const CONTROL_BYTES = 4096;
 export class Outbound implements SignalSink {
   readonly #connections: Connections;
   readonly #frameBytes: number;
+  /** Told of an unlink that no peer will acknowledge. */
+  unlinked: (id: bigint, from: Pid, to: Pid) => void = () => {};
 
   /** @param frameBytes longest frame (`limits.frameBytes`): longer messages are refused before a link stands, too */
   constructor(connections: Connections, frameBytes: number) {
@@ -73,7 +75,11 @@ export class Outbound implements SignalSink {
   }
 
   unlink(id: bigint, from: Pid, to: Pid): void {
-    this.#ifKnown(to.node, (link) => link.encoder.unlinkId(link.writer, id, from, to));
+    this.#ifKnown(to.node, (link) => {
+      link.encoder.unlinkId(link.writer, id, from, to);
+      // Old peers get UNLINK and do not acknowledge it: the link is gone at once, or it could not be made again.
+      if (!hasFlag(link.peer.flags, DistFlag.UNLINK_ID)) this.unlinked(id, to, from);
+    });
   }
 
   unlinkAck(id: bigint, from: Pid, to: Pid): void {
