@@ -8,6 +8,7 @@ import type { ProcessSystem } from '../../src/process/system.ts';
 import { type Down, Exit } from '../../src/process/system-messages.ts';
 import { atom } from '../../src/term/atom.ts';
 import type { Pid } from '../../src/term/identifiers.ts';
+import { decodeTerm, encodeTerm } from '../../src/term/index.ts';
 import { ImproperList } from '../../src/term/list.ts';
 import { Tuple, tuple } from '../../src/term/tuple.ts';
 import { settled, World } from '../process/world.ts';
@@ -318,6 +319,37 @@ describe('an actor', () => {
     item.a = 2;
     expect(await system.callMethod(system.outside, pid, 'kept', [])).toEqual([{ a: 1 }]);
     await expect(system.callMethod(system.outside, pid, 'keep', [() => {}])).rejects.toThrow();
+  });
+
+  it('refuses an answer that cannot travel to its caller alone, as soon as anything has to travel', async () => {
+    const world = new World();
+    const copy = (value: unknown) => decodeTerm(encodeTerm(value));
+    const system = world.start('a@one', { encodeLocal: copy });
+    const Odd = actor('odd', (self) => ({
+      fn: () => ({ f: () => 1 }),
+      late: () => {
+        const deferred = self.deferReply<unknown>();
+        queueMicrotask(() => deferred.reply([Symbol('odd')]));
+        return deferred;
+      },
+      fine: () => 1,
+    }));
+    const pid = system.spawn(Odd, []);
+    for (const [method, path] of [
+      ['fn', 'value.f'],
+      ['late', 'value[0]'],
+    ]) {
+      const failed = system.callMethod(system.outside, pid, method as string, []);
+      const { reason } = (await failed.catch((error: unknown) => error)) as ExitError;
+      expect((reason as Tuple).elements[0]).toBe(atom('encode_error'));
+      expect(String((reason as Tuple).elements[1])).toContain(path);
+    }
+    expect(await system.callMethod(system.outside, pid, 'fine', [])).toBe(1);
+    expect(world.log.filter(({ level }) => level === 'error')).toHaveLength(2);
+    // Between processes that share a heap nothing travels, and nothing is in the way.
+    const plain = world.start('b@two');
+    const answer = await plain.callMethod(plain.outside, plain.spawn(Odd, []), 'fn', []);
+    expect((answer as { f(): number }).f()).toBe(1);
   });
 
   it('hands exits to a trapping process as Exit objects', async () => {

@@ -561,9 +561,9 @@ describe('a statechart', () => {
     const pid = home.spawn(Odd, []);
     const error = await failure(call(home, pid, 'snapshot'));
     expect(error).toBeInstanceOf(ExitError);
-    expect(error.message).toContain('EncodeError');
+    expect(error.message).toContain('encode_error');
     expect(error.message).toContain('context.f');
-    expect((await failure(watch(home, pid).next())).message).toContain('EncodeError');
+    expect((await failure(watch(home, pid).next())).message).toContain('encode_error');
     home.send(pid, { type: 'mend' });
     expect(await call(home, pid, 'snapshot')).toEqual({ status: 'active', context: { f: 1 } });
   });

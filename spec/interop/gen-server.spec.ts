@@ -29,6 +29,12 @@ const Counter = actor('counter', (self, start: number) => {
     crash: () => {
       throw new ExitError(atom('crash'), 'counter', 'asked to');
     },
+    odd: () => ({ at: [1, () => n] }),
+    oddLater: () => {
+      const deferred = self.deferReply<unknown>();
+      deferred.reply(Symbol('odd'));
+      return deferred;
+    },
   };
 });
 
@@ -105,6 +111,23 @@ describeBeam('gen_server calls and casts', () => {
     expect(await beam.eval(`[{here, P}] = gen_server:call(server, seen), gen_server:call(P, get)`)).toBe(
       '50',
     );
+  });
+
+  it('from a BEAM whose answer has no term fail for that caller alone, with the path to what is in the way', async () => {
+    const pid = node.spawn(Counter, [6], { name: 'odd' });
+    const to = `{odd, '${node.name}'}`;
+    for (const [method, why] of [
+      ['odd', /a function.*\.at\[1\]/],
+      ['oddLater', /symbol/i],
+    ] as const) {
+      const said = await beam.eval(
+        `{'EXIT', {{encode_error, Why}, {gen_server, call, _}}} = (catch gen_server:call(${to}, ${method})), Why`,
+      );
+      expect(said).toMatch(why);
+    }
+    expect(await beam.eval(`gen_server:call(${to}, {add, 2})`)).toBe('8');
+    expect(node.isAlive(pid)).toBe(true);
+    expect(node.inspect().counters['actor.unsendable_answer']).toBe(2);
   });
 
   it('from a BEAM many at once, each with its own answer', async () => {

@@ -114,7 +114,7 @@ describeBeam('a statechart', () => {
     const to = light('spoiled');
     const said = await beam.eval(`
       ${to} ! spoil,
-      {'EXIT', {{{js_error, <<"EncodeError">>, Why}, _}, _}} = (catch gen_server:call(${to}, snapshot)),
+      {'EXIT', {{encode_error, Why}, _}} = (catch gen_server:call(${to}, snapshot)),
       {Why, gen_server:call(${to}, {send, {tick, #{by => 0}}})}`);
     expect(said).toMatch(/context\.n.*undefined\}$/);
   });

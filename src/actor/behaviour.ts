@@ -1,9 +1,8 @@
-import { EncodeError, LimitError } from '../errors.ts';
 import { type Behaviour, isPromise } from '../process/behaviour.ts';
 import type { Deferred } from '../process/deferred.ts';
 import { Cast, PendingCall } from '../process/pending-call.ts';
 import type { Process } from '../process/process.ts';
-import { reasonOf, toReason, UNDEF } from '../process/reasons.ts';
+import { describePid, isUnsendable, toReason, UNDEF, unsendableReason } from '../process/reasons.ts';
 import { GEN_CALL, GEN_CAST } from '../process/requests.ts';
 import { Down, Exit } from '../process/system-messages.ts';
 import { Atom, atom } from '../term/atom.ts';
@@ -60,13 +59,9 @@ export class ActorBehaviour implements Behaviour {
   /** Whose request the running handler answers. Local calls are the process's `current` as well. */
   #caller: PendingCall | TermCaller | undefined = undefined;
 
-  /** Whether an answer that cannot travel is refused to its caller; else it is a crash, being our own fault. */
-  readonly #refusesUnsendable: boolean;
-
-  constructor(process: Process, run: Setup, args: readonly unknown[], refusesUnsendable = false) {
+  constructor(process: Process, run: Setup, args: readonly unknown[]) {
     this.#process = process;
     this.#setup = { run, args };
-    this.#refusesUnsendable = refusesUnsendable;
   }
 
   get hooks(): Hooks {
@@ -203,6 +198,10 @@ export class ActorBehaviour implements Behaviour {
     return undefined;
   }
 
+  /**
+   * An answer that cannot travel is refused to its caller alone: nobody may take a server down by asking for what it
+   * cannot tell. The fault is the handler's all the same, and so it stands in the log.
+   */
   #answer(caller: PendingCall | TermCaller, value: unknown): void {
     const process = this.#process;
     // Who ended while it worked has told its callers already.
@@ -211,8 +210,14 @@ export class ActorBehaviour implements Behaviour {
       if (caller instanceof PendingCall) process.system.requests.answer(caller, value);
       else process.system.requests.answerTerm(process, caller.pid, caller.tag, value);
     } catch (error) {
-      if (!this.#refusesUnsendable || !isUnsendable(error)) throw error;
-      this.#refuse(caller, reasonOf(error));
+      if (!isUnsendable(error)) throw error;
+      const { logger, telemetry } = process.system;
+      telemetry.count('actor.unsendable_answer');
+      logger.error(
+        'process',
+        `${describePid(process.pid)} (${process.label}) has an answer that cannot travel: ${error.message}`,
+      );
+      this.#refuse(caller, unsendableReason(error));
     }
   }
 
@@ -239,12 +244,7 @@ export class ActorBehaviour implements Behaviour {
       if (settled) return;
       settled = true;
       if (caller instanceof PendingCall) process.extras?.taken?.delete(caller);
-      try {
-        settle();
-      } catch (error) {
-        // An answer that cannot travel is our own fault, as it would be if the handler had returned it.
-        process.system.fail(process, error);
-      }
+      settle();
     };
     return {
       from: caller instanceof PendingCall ? caller.owner.pid : caller.pid,
@@ -278,11 +278,6 @@ function methodOf(request: unknown): string | undefined {
 
 function argsOf(request: unknown): readonly unknown[] {
   return request instanceof Tuple ? request.elements.slice(1) : NO_ARGS;
-}
-
-/** Whether `error` says of a message that it has no term, or is too long. */
-export function isUnsendable(error: unknown): boolean {
-  return error instanceof EncodeError || error instanceof LimitError;
 }
 
 function ignore(): void {}

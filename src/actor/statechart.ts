@@ -72,7 +72,7 @@ export function statechart<const Name extends string, Logic extends AnyActorLogi
 ): Actor<Name, StatechartArgs<Logic>, StatechartMethods<Logic>> {
   const behave: Actor<Name, readonly unknown[], unknown>['behave'] = (process, args) => {
     const setup = (self: ActorSelf, input?: unknown): object => run(process, self, logic, input, options);
-    return new ActorBehaviour(process, setup, args, true);
+    return new ActorBehaviour(process, setup, args);
   };
   return Object.freeze({ name, behave }) as unknown as Actor<
     Name,

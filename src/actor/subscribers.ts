@@ -1,9 +1,8 @@
-import { reasonOf } from '../process/reasons.ts';
+import { isUnsendable, unsendableReason } from '../process/reasons.ts';
 import { SNAPSHOT, SNAPSHOT_ERROR } from '../process/watch.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
 import { tuple } from '../term/tuple.ts';
 import type { ActorSelf } from './actor-self.ts';
-import { isUnsendable } from './behaviour.ts';
 
 interface Subscriber {
   readonly monitor: Ref;
@@ -80,7 +79,7 @@ export class Subscribers {
         // What cannot travel to this one is no concern of the machine, or of the others.
         if (!isUnsendable(error)) throw error;
         this.remove(pid);
-        self.send(pid, tuple(SNAPSHOT_ERROR, self.pid, reasonOf(error)));
+        self.send(pid, tuple(SNAPSHOT_ERROR, self.pid, unsendableReason(error)));
       }
     }
   }

@@ -1,8 +1,7 @@
-import { EncodeError } from '../errors.ts';
 import { isPromise } from '../process/behaviour.ts';
 import { PendingCall } from '../process/pending-call.ts';
 import type { Process } from '../process/process.ts';
-import { reasonOf, UNDEF } from '../process/reasons.ts';
+import { isUnsendable, reasonOf, UNDEF, unsendableReason } from '../process/reasons.ts';
 import { Atom, atom } from '../term/atom.ts';
 import { atoms } from '../term/atom-map.ts';
 import { Pid } from '../term/identifiers.ts';
@@ -145,8 +144,7 @@ export class Sys {
     try {
       this.#answer(from, make());
     } catch (error) {
-      const reason =
-        error instanceof EncodeError ? tuple(atom('encode_error'), error.message) : reasonOf(error);
+      const reason = isUnsendable(error) ? unsendableReason(error) : reasonOf(error);
       this.#answer(from, this.#failed(callback, reason));
     }
   }

@@ -1,4 +1,4 @@
-import { ExitError } from '../errors.ts';
+import { EncodeError, ExitError, LimitError } from '../errors.ts';
 import { type Atom, atom } from '../term/atom.ts';
 import { Pid } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
@@ -14,6 +14,8 @@ export const JS_ERROR = atom('js_error');
 export const NOCATCH = atom('nocatch');
 export const CALLING_SELF = atom('calling_self');
 export const MAILBOX_FULL = atom('mailbox_full');
+
+const ENCODE_ERROR = atom('encode_error');
 
 const WORDS: Readonly<Record<string, Atom>> = { normal: NORMAL, shutdown: SHUTDOWN, kill: KILL };
 
@@ -39,6 +41,16 @@ export function reasonOf(thrown: unknown): unknown {
     return tuple(tuple(JS_ERROR, thrown.name, thrown.message), lines);
   }
   return tuple(NOCATCH, thrown);
+}
+
+/** Whether `error` says of a message that it has no term, or is too long. */
+export function isUnsendable(error: unknown): error is EncodeError | LimitError {
+  return error instanceof EncodeError || error instanceof LimitError;
+}
+
+/** `{encode_error, Text}`: why a message could not be sent. The text has the path to what was in the way. */
+export function unsendableReason(error: EncodeError | LimitError): Tuple {
+  return tuple(ENCODE_ERROR, error.message);
 }
 
 /** Whether a process with this reason ended as it should: `normal`, `shutdown`, `{shutdown, Term}`. */
