@@ -261,7 +261,7 @@ export class Rooms {
   }
 
   async #stop(): Promise<void> {
-    this.#tree?.stopping();
+    await this.#tree?.stop();
     await this.processes?.stop();
     await this.connections.stop();
     await this.#epmd.stop();

@@ -127,6 +127,12 @@ export const scenarios: readonly Scenario[] = [
     'simple_one_for_one',
     1,
     [one('x')],
+    ['start a', 'restart a', 'delete a', 'restart z', 'delete z'],
+  ),
+  scenario(
+    'simple_one_for_one',
+    1,
+    [one('x')],
     ['fail a', 'start a', 'mend a', 'start a', 'fail a', 'leave a boom'],
   ),
   // Requests.

@@ -1,5 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { at, OptionsError, type Pid, type Strategy, type SupervisorMethods } from '../../src/index.ts';
+import {
+  actor,
+  at,
+  atom,
+  child,
+  inspectTerm,
+  OptionsError,
+  type Pid,
+  type Strategy,
+  type SupervisorMethods,
+  supervisor,
+  tuple,
+} from '../../src/index.ts';
 import { history, Nodes, once } from '../support/nodes.ts';
 
 let nodes: Nodes;
@@ -58,7 +70,7 @@ function counting(peer: () => string | undefined): Strategy & { starts: number; 
 describe('the tree of system processes', () => {
   it('holds them all under their names, in the order they start', async () => {
     const node = await nodes.start({ discovery: counting(() => undefined) });
-    expect(node.registered()).toEqual([...SYSTEM, 'discovery']);
+    expect(node.registered()).toEqual([...SYSTEM, 'discovery', 'user_sup']);
     const listed = await children(node, 'beamish_sup');
     expect(listed.map(({ id }) => id)).toEqual([
       'epmd',
@@ -67,11 +79,12 @@ describe('the tree of system processes', () => {
       'rex',
       'net_connections',
       'discovery',
+      'user_sup',
     ]);
     expect(listed.map(({ pid }) => pid)).toEqual(
-      [...SYSTEM.slice(1), 'discovery'].map((name) => node.whereis(name)),
+      [...SYSTEM.slice(1), 'discovery', 'user_sup'].map((name) => node.whereis(name)),
     );
-    expect((await nodes.start({ listen: false })).registered()).toEqual(SYSTEM);
+    expect((await nodes.start({ listen: false })).registered()).toEqual([...SYSTEM, 'user_sup']);
   });
 
   it.each(['net_kernel', 'beamish'])('starts %s again under its name', async (name) => {
@@ -201,6 +214,76 @@ describe('the tree of system processes', () => {
     await new Promise((resolve) => setImmediate(resolve));
     await a.stop();
     expect(ends).toEqual(['second', 'first', 'discovery']);
+    expect(a.registered()).toEqual([]);
+  });
+
+  it('has the program’s own processes under user_sup, which harms none when it is killed', async () => {
+    const a = await nodes.start();
+    const Leaf = actor('leaf', () => ({}));
+    const Top = supervisor('top', {}, () => [child(Leaf, [])]);
+    const top = a.spawn(Top, []);
+    const waiting = a.spawn((self) => self.receive());
+    await a.call(top, 'countChildren');
+    const mine = [
+      { id: 'top', pid: top, type: 'supervisor', actor: 'top' },
+      { id: 'function', pid: waiting, type: 'worker', actor: 'function' },
+    ];
+    for (let i = 0; i < 2; i += 1) {
+      expect(await children(a, 'user_sup')).toEqual(mine);
+      const to = at<SupervisorMethods>(a.name, 'user_sup');
+      expect(await a.call(to, 'countChildren')).toEqual({ specs: 1, active: 2, supervisors: 1, workers: 1 });
+      await killed(a, 'user_sup');
+    }
+    const asked = (term: unknown) => a.request('user_sup', term).then(inspectTerm);
+    const [topPid, waitingPid] = [top, waiting].map(inspectTerm);
+    expect(await asked(atom('which_children'))).toBe(
+      `[{undefined,${waitingPid},worker,[function]},{undefined,${topPid},supervisor,[top]}]`,
+    );
+    const leaf = (await a.call(top, 'whichChildren'))[0]!.pid!;
+    expect(await asked(tuple(atom('terminate_child'), leaf))).toBe('{error,not_found}');
+    expect(await asked(tuple(atom('terminate_child'), waiting))).toBe('ok');
+    expect(await asked(tuple(atom('restart_child'), atom('x')))).toBe('{error,simple_one_for_one}');
+    expect([a.isAlive(waiting), a.isAlive(top), a.isAlive(leaf)]).toEqual([false, true, true]);
+  });
+
+  it('goes down from the last started to the first: the program’s own with their supervisors, then ours', async () => {
+    const ends: string[] = [];
+    const strategy: Strategy = { kind: 'last', start: () => ({ stop: () => void ends.push('discovery') }) };
+    const a = await nodes.start({ discovery: strategy });
+    const Slow = actor('slow', (self, name: string) => {
+      self.onStop(async () => {
+        ends.push(`${name} begins`);
+        await new Promise((resolve) => setImmediate(resolve));
+        ends.push(name);
+      });
+      return {};
+    });
+    const Top = supervisor('top', {}, () => [
+      child(Slow, ['child 1'], { id: '1' }),
+      child(Slow, ['child 2'], { id: '2' }),
+    ]);
+    a.spawn(Slow, ['first']);
+    const top = a.spawn(Top, []);
+    a.spawn(Slow, ['last']);
+    await a.call(top, 'countChildren');
+    await a.stop();
+    expect(ends).toEqual(
+      ['last', 'child 2', 'child 1', 'first'].flatMap((name) => [`${name} begins`, name]).concat('discovery'),
+    );
+  });
+
+  it('stops though user_sup is dead at that very moment, and all of it', async () => {
+    const a = await nodes.start();
+    const ends: string[] = [];
+    for (const name of ['first', 'last'])
+      a.spawn((self) => {
+        self.signal.addEventListener('abort', () => ends.push(name));
+        return self.receive();
+      });
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const name of ['user_sup', 'beamish_sup']) a.exit(a.whereis(name)!, 'kill');
+    await a.stop();
+    expect(ends).toEqual(['last', 'first']);
     expect(a.registered()).toEqual([]);
   });
 

@@ -5,6 +5,7 @@ import type { Actor, AnyActor } from '../process/protocol.ts';
 import { describePid, describeReason, SHUTDOWN } from '../process/reasons.ts';
 import type { Exit } from '../process/system-messages.ts';
 import { Atom, atom } from '../term/atom.ts';
+import { type AtomMap, atoms } from '../term/atom-map.ts';
 import { Pid } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import type { ActorSelf } from './actor-self.ts';
@@ -37,6 +38,7 @@ export interface SupervisorMethods {
   countChildren(): { specs: number; active: number; supervisors: number; workers: number };
 }
 
+const SIMPLE = atom('simple_one_for_one');
 const STRATEGIES = ['one_for_one', 'one_for_all', 'rest_for_one', 'simple_one_for_one'];
 
 /**
@@ -88,6 +90,7 @@ class Supervisor {
 
   constructor(process: Process, self: ActorSelf, settings: Required<SupervisorOptions>) {
     this.#process = process;
+    process.extra.supervises = true;
     this.#self = self;
     this.#supervision = new Supervision(process, settings);
     this.#simple = settings.strategy === 'simple_one_for_one';
@@ -164,6 +167,7 @@ class Supervisor {
   }
 
   async #terminate(id: unknown): Promise<StartFailure | undefined> {
+    if (this.#simple && !(id instanceof Pid)) return { reason: SIMPLE };
     const child = id instanceof Pid ? this.#supervision.byPid(id) : this.#find(id);
     if (child === undefined || (id instanceof Pid && !this.#simple)) return { reason: atom('not_found') };
     await this.#supervision.stop(child);
@@ -172,6 +176,7 @@ class Supervisor {
   }
 
   async #restart(id: unknown): Promise<Pid | StartFailure> {
+    if (this.#simple) return { reason: SIMPLE };
     const child = this.#find(id);
     if (child === undefined) return { reason: atom('not_found') };
     if (child.process !== undefined) return { reason: atom('running') };
@@ -180,6 +185,7 @@ class Supervisor {
   }
 
   #delete(id: unknown): StartFailure | undefined {
+    if (this.#simple) return { reason: SIMPLE };
     const child = this.#find(id);
     if (child === undefined) return { reason: atom('not_found') };
     if (child.process !== undefined) return { reason: atom('running') };
@@ -188,7 +194,6 @@ class Supervisor {
   }
 
   #find(id: unknown): Child | undefined {
-    if (this.#simple) return undefined;
     return this.#supervision.byId(id instanceof Atom ? id.name : String(id));
   }
 
@@ -246,6 +251,12 @@ class Supervisor {
       terminate_child: async (id: unknown) => done(await this.#terminate(id)),
       restart_child: async (id: unknown) => result(await this.#restart(id)),
       delete_child: (id: unknown) => done(this.#delete(id)),
+      get_childspec: (id: unknown) => {
+        const child = id instanceof Pid ? supervision.byPid(id) : this.#find(id);
+        return child === undefined
+          ? tuple(atom('error'), atom('not_found'))
+          : tuple(atom('ok'), specTerm(child.spec));
+      },
       which_children: () => supervision.which(),
       count_children: () =>
         Object.entries(supervision.count()).map(([key, count]) => tuple(atom(key), count)),
@@ -286,6 +297,24 @@ class Supervisor {
 
 function isFailure(outcome: unknown): outcome is StartFailure {
   return typeof outcome === 'object' && outcome !== null && !(outcome instanceof Pid) && 'reason' in outcome;
+}
+
+/** A child's spec as OTP's `get_childspec/2` shows it. */
+function specTerm({ actor, args, id, restart, shutdown, type }: ChildSpec): AtomMap {
+  const module = atom(actor.name);
+  return atoms({
+    id,
+    start: tuple(module, atom('start_link'), args),
+    restart: atom(restart),
+    shutdown:
+      typeof shutdown === 'string'
+        ? atom(shutdown)
+        : shutdown === Number.POSITIVE_INFINITY
+          ? atom('infinity')
+          : shutdown,
+    type: atom(type),
+    modules: [module],
+  });
 }
 
 function textOf(term: unknown): string | undefined {

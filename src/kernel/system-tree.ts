@@ -1,8 +1,8 @@
 /**
- * The system processes of a node, as one tree: a supervisor with the port mapper's client, `net_kernel`, `beamish`, further
- * services (`rex`, `global_name_server`), the processes of the links and discovery below it, in this order. What each does is done elsewhere, by drivers that know
- * no processes; here they get the life of a process: whoever ends takes its driver along, however it ends, and is
- * started again with a fresh one. A link is not made again from here: the next message to that node, or discovery, does.
+ * All processes of a node, as one tree: a supervisor with the port mapper's client, `net_kernel`, `beamish`, further services
+ * (`rex`, `global_name_server`), the processes of the links, discovery and the program's own processes below it, in this
+ * order. What ours do is done elsewhere, by drivers that know no processes; here they get the life of a process: whoever
+ * ends takes its driver along, however it ends, and is started again with a fresh one. A link is not made again from here: the next message to that node, or discovery, does.
  */
 import { actor } from '../actor/actor.ts';
 import { child } from '../actor/child.ts';
@@ -12,10 +12,11 @@ import type { LogArea } from '../env/log.ts';
 import { ExitError } from '../errors.ts';
 import type { Process } from '../process/process.ts';
 import type { AnyActor } from '../process/protocol.ts';
-import { describeReason } from '../process/reasons.ts';
+import { describeReason, SHUTDOWN } from '../process/reasons.ts';
 import type { ProcessSystem } from '../process/system.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { beamishProcess, type NodeView, netKernel } from './system-processes.ts';
+import { USER_SUPERVISOR, userSupervisor } from './user-tree.ts';
 
 /** Something of the outside world that one process owns. */
 export interface Driver {
@@ -86,10 +87,12 @@ export class SystemTree {
     ]);
     const epmd = this.#driverActor('epmd', 'epmd', makeEpmd);
     const discovery = makeDiscovery && this.#driverActor('discovery', 'discovery', makeDiscovery);
+    const users = userSupervisor(options.processes);
     const serviceNames = services.map(({ name }) => name);
     this.#names = [
       ...['epmd', 'net_kernel', 'beamish', ...serviceNames, LINK_SUPERVISOR],
       ...(discovery ? ['discovery'] : []),
+      USER_SUPERVISOR,
     ];
     this.#root = supervisor(SYSTEM_SUPERVISOR, { intensity: INTENSITY, period: PERIOD_MS }, () => [
       child(epmd, [], { name: 'epmd' }),
@@ -98,6 +101,7 @@ export class SystemTree {
       ...services.map(({ name, actor, args }) => child(actor, args, { name })),
       child(links, [], { name: LINK_SUPERVISOR }),
       ...(discovery === undefined ? [] : [child(discovery, [], { name: 'discovery' })]),
+      child(users, [], { name: USER_SUPERVISOR, shutdown: Number.POSITIVE_INFINITY }),
     ]);
   }
 
@@ -119,9 +123,19 @@ export class SystemTree {
     });
   }
 
-  /** From now on what ends is not started again, and links are left to the table of connections. */
-  stopping(): void {
+  /**
+   * Takes the whole tree down, the last started first: the program's own processes, then ours. From now on what ends is not
+   * started again, nothing new is spawned, and links are left to the table of connections.
+   */
+  async stop(): Promise<void> {
+    const { processes } = this.#o;
     this.#stopping = true;
+    processes.stopping = true;
+    const root = processes.whereis(SYSTEM_SUPERVISOR);
+    if (root === undefined) return;
+    const ended = processes.ended(root);
+    processes.exit(root, SHUTDOWN);
+    await ended;
   }
 
   linkUp(link: Link): void {
@@ -137,6 +151,8 @@ export class SystemTree {
   #startRoot(): Process {
     const { processes, clock } = this.#o;
     const process = processes.start(this.#root, [], { name: SYSTEM_SUPERVISOR });
+    // We take it down ourselves.
+    process.supervised = true;
     processes.whenEnded(process, () => {
       if (this.#started && !this.#stopping) clock.setImmediate(() => void this.#restart());
     });

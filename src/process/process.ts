@@ -60,6 +60,8 @@ export class Extras {
   parent: Pid | undefined = undefined;
   /** Calls taken from the mailbox and not answered yet, except the one being handled. */
   taken: Set<PendingCall> | undefined = undefined;
+  /** Supervises others, and so takes the time they take to end. */
+  supervises = false;
   controller: AbortController | undefined = undefined;
   limit: MailboxOptions | undefined = undefined;
   /** Told once, after the end. */

@@ -49,6 +49,8 @@ export interface ProcessInfo {
   readonly label: string;
   readonly names: readonly string[];
   readonly status: 'starting' | 'waiting' | 'running' | 'ending';
+  /** The process that takes it down: its supervisor, or where the node keeps all that have none. */
+  readonly parent: Pid | undefined;
   readonly messageQueueLength: number;
   readonly links: readonly Pid[];
   readonly monitors: readonly (Pid | At)[];
@@ -84,6 +86,8 @@ export class ProcessSystem {
   readonly outside: CallOwner;
   /** From the beginning of `stop` on. @internal */
   stopping = false;
+  /** Supplied by the kernel: who takes down the processes that have no supervisor. @internal */
+  rootKeeper: Pid | undefined = undefined;
   /** Supplied by the registry; without it no global name is known. */
   globals: GlobalResolver | undefined = undefined;
   /** Supplied by the kernel; without it nothing is spawned elsewhere. @internal */
@@ -175,7 +179,7 @@ export class ProcessSystem {
 
   /** All live processes, in the order they were started. */
   processes(): Pid[] {
-    return this.#processes.all().map((process) => process.pid);
+    return this.all().map((process) => process.pid);
   }
 
   get count(): number {
@@ -192,6 +196,7 @@ export class ProcessSystem {
       label: process.label,
       names: [...(extras?.names ?? [])],
       status: state === STARTING ? 'starting' : state === ENDING ? 'ending' : waiting ? 'waiting' : 'running',
+      parent: process.supervised ? extras?.parent : this.rootKeeper,
       messageQueueLength: process.mailbox?.length ?? 0,
       links: [...[...(links ?? [])].map((other) => other.pid), ...(extras?.remoteLinks?.keys() ?? [])],
       monitors: monitorsOf(process).map((monitor) => monitor.by),
@@ -405,14 +410,27 @@ export class ProcessSystem {
     extra.onEnd.push(listener);
   }
 
-  /**
-   * Ends all processes with `shutdown`, the last started first, each once the one before has ended; what a supervisor
-   * started is left to the supervisor. If that takes longer than `timeoutMs`, all the rest is told at once and has that
-   * long again; then it is killed. Calls from outside that still wait are rejected.
-   */
+  /** All live processes that no supervisor takes down, in the order they were started. @internal */
+  roots(): Process[] {
+    return this.#processes.all().filter((process) => !process.supervised);
+  }
+
+  /** All live processes, in the order they were started. @internal */
+  all(): Process[] {
+    return this.#processes.all();
+  }
+
+  /** Ends those that no supervisor takes down, the last started first: `Shutdown` tells how. @internal */
+  stopRoots(timeoutMs?: number): Promise<void> {
+    return new Shutdown(this, timeoutMs).roots();
+  }
+
+  /** Ends all processes: `Shutdown` tells how. Calls from outside that still wait are rejected. */
   async stop(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     this.stopping = true;
-    await new Shutdown(this).run(options.timeoutMs ?? 5_000, () => this.#processes.all().reverse());
+    const shutdown = new Shutdown(this, options.timeoutMs);
+    await shutdown.roots();
+    await shutdown.rest();
     const error = new ExitError(SHUTDOWN, this.node, `${this.node} has stopped`);
     this.requests.book.rejectOwned(this.outside, error);
     this.requests.book.stop();
