@@ -23,6 +23,11 @@ export class Machine {
     this.address = address;
   }
 
+  /** Names of the nodes that ever ran here. */
+  nodeNames(): readonly string[] {
+    return [...new Set(this.processes.filter(({ isNode }) => isNode).map(({ name }) => name))];
+  }
+
   /** No process runs here, and the last one went silently: nobody answers, not even with a refusal. */
   get isDark(): boolean {
     return (

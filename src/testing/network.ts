@@ -1,5 +1,6 @@
 import type { ServiceRecord } from '../env/resolver.ts';
-import { checkLinkSettings, LINK_DEFAULTS, Link, type LinkSettings } from './links.ts';
+import { OptionsError } from '../errors.ts';
+import { checkLinkSettings, type Dial, LINK_DEFAULTS, Link, type LinkSettings } from './links.ts';
 import { isLoopback, LOOPBACK, Machine, systemError } from './machine.ts';
 import type { SimProcess } from './process.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -20,6 +21,8 @@ export interface SimNetworkOptions extends Partial<LinkSettings> {
 export interface OpenStream {
   readonly isOpen: boolean;
   isBetween(name: string, other: string): boolean;
+  /** Breaks the end of one node, or both ends; the other one hears nothing of it. */
+  breakEnds(only?: string): void;
 }
 
 /** Something of a stream that can be kept back by a cut. */
@@ -47,16 +50,41 @@ export class SimNetwork {
   readonly #addresses = new Map<string, readonly string[]>();
   readonly #services = new Map<string, readonly ServiceRecord[]>();
   readonly #held = new Set<Held>();
+  /** Which node last listened at a port: `address:port`. Kept when the node ends, as callers keep what they were told. */
+  readonly #listened = new Map<string, string>();
   #streams: OpenStream[] = [];
+  #version = 0;
+  #running = '';
 
   /** @throws OptionsError for settings that no link can have */
   constructor(options: SimNetworkOptions = {}) {
     const { seed = 1, trace = false, ...settings } = options;
+    if (!Number.isInteger(seed)) throw new OptionsError('seed', `seed: expected a whole number, got ${seed}`);
     this.seed = seed;
     this.clock = new VirtualClock();
     this.random = new SeededRandom(seed);
     this.timeline = new Timeline(this.clock, { traces: trace });
     this.#defaults = { ...LINK_DEFAULTS, ...checkLinkSettings(settings) };
+  }
+
+  /** Whose code ran last. */
+  get running(): string {
+    return this.#running;
+  }
+
+  /** Told by every process whose code is about to run. @internal */
+  readonly entered = (name: string): void => {
+    this.#running = name;
+  };
+
+  /** Differs when who is connected to whom, or could be, may have changed since. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** @internal */
+  changed(): void {
+    this.#version += 1;
   }
 
   get machines(): readonly Machine[] {
@@ -138,11 +166,21 @@ export class SimNetwork {
   /** Nothing gets from one node to the other until `restore`. Streams keep what was sent, datagrams are lost. */
   cut(from: string, to: string): void {
     this.link(from, to).isCut = true;
+    this.changed();
   }
 
-  /** Ends every cut; what streams kept back is sent again. */
+  /** Everything that goes from one node to the other is kept back until `release`. */
+  holdBack(from: string, to: string): void {
+    this.link(from, to).isHeld = true;
+    this.changed();
+  }
+
+  /** Ends every cut and hold; what was kept back goes on, what streams lost is sent again. */
   heal(): void {
-    for (const link of this.#links.values()) link.isCut = false;
+    for (const link of this.#links.values()) {
+      link.isCut = false;
+      link.release();
+    }
     this.#releaseHeld();
   }
 
@@ -152,10 +190,24 @@ export class SimNetwork {
     this.#releaseHeld();
   }
 
+  /** Ends a hold of one direction. */
+  release(from: string, to: string): void {
+    this.link(from, to).release();
+    this.#releaseHeld();
+  }
+
+  /** Breaks the streams between two nodes: at both ends, or at that of one node without a word to the other. */
+  breakStreams(name: string, other: string, only?: string): number {
+    const broken = this.#streams.filter((stream) => stream.isOpen && stream.isBetween(name, other));
+    for (const stream of broken) stream.breakEnds(only);
+    return broken.length;
+  }
+
   /** @internal */
   opened(stream: OpenStream): void {
     this.#streams = this.#streams.filter(({ isOpen }) => isOpen);
     this.#streams.push(stream);
+    this.changed();
   }
 
   /** Streams between two nodes that their caller has not closed; those to port mappers do not count. */
@@ -169,27 +221,56 @@ export class SimNetwork {
   }
 
   #releaseHeld(): void {
+    this.changed();
     const all = [...this.#held];
     this.#held.clear();
     for (const held of all) held.release();
   }
 
+  /** Whether a direction is cut or held. */
   isCut(from: string, to: string): boolean {
-    return this.#links.get(`${from} > ${to}`)?.isCut ?? false;
+    return !(this.#links.get(`${from} > ${to}`)?.isOpen ?? true);
   }
 
   /** Whether a process cannot reach a machine as such: its port mapper, or a port where nobody is. */
   isCutFromMachine(from: SimProcess, machine: Machine): boolean {
     if (from.machine === machine) return false;
-    const names = new Set(machine.processes.map(({ name }) => name));
-    return names.size > 0 && [...names].every((name) => this.isCut(from.name, name));
+    const names = machine.nodeNames();
+    return names.length > 0 && names.every((name) => this.isCut(from.name, name));
   }
 
   /** The other way: whether a machine as such cannot reach a process. */
   isMachineCutFrom(machine: Machine, to: SimProcess): boolean {
     if (to.machine === machine) return false;
-    const names = new Set(machine.processes.map(({ name }) => name));
-    return names.size > 0 && [...names].every((name) => this.isCut(name, to.name));
+    const names = machine.nodeNames();
+    return names.length > 0 && names.every((name) => this.isCut(name, to.name));
+  }
+
+  // ---- who tried to reach whom
+
+  /** @internal */
+  listens(port: number, process: SimProcess): void {
+    this.#listened.set(`${process.machine.address}:${port}`, process.name);
+  }
+
+  /** The node that is, or was, found there. @internal */
+  listenerAt(machine: Machine, port: number): string | undefined {
+    return this.#listened.get(`${machine.address}:${port}`);
+  }
+
+  /** @internal */
+  dialled(from: string, to: string, outcome: string): void {
+    if (from !== to) this.link(from, to).lastDial = { atMs: this.clock.nowMs(), outcome };
+  }
+
+  /** The latest attempt of one node to connect to another, look-up at its port mapper included. */
+  lastDial(from: string, to: string): Dial | undefined {
+    return this.#links.get(`${from} > ${to}`)?.lastDial;
+  }
+
+  /** When a node last heard a datagram of another. */
+  lastDatagramMs(from: string, to: string): number | undefined {
+    return this.#links.get(`${from} > ${to}`)?.lastDatagramMs;
   }
 
   /** Whether a process of this name runs. */

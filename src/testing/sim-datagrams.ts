@@ -6,12 +6,17 @@ import type {
   RemoteInfo,
 } from '../env/datagrams.ts';
 import { ConnectionError } from '../errors.ts';
+import type { Arrival } from './links.ts';
 import { isAny, isLoopback, LOOPBACK, type Machine, systemError } from './machine.ts';
 import type { SimNetwork } from './network.ts';
 import type { SimProcess } from './process.ts';
 
 /** Longest payload of a UDP datagram over IPv4. */
 const MAX_DATAGRAM_BYTES = 65_507;
+/** What a system keeps for a reader that does not read: Linux' net.core.rmem_default. */
+const RECEIVE_BUFFER_BYTES = 212_992;
+/** What a process says to itself is neither late nor lost. */
+const AT_ONCE: Arrival = { afterMs: 0, isGarbled: false };
 
 /** Datagrams of one simulated process. A datagram to oneself is never lost; all others meet their link. */
 export function simDatagrams(network: SimNetwork, process: SimProcess): Datagrams {
@@ -46,6 +51,8 @@ export class SimUdpSocket implements DatagramSocket {
   #ttl = 1;
   #loops = true;
   #isClosed = false;
+  /** Arrived while the process was paused. */
+  #unreadBytes = 0;
 
   constructor(
     network: SimNetwork,
@@ -93,19 +100,38 @@ export class SimUdpSocket implements DatagramSocket {
     const sender = this.process.name;
     const receiver = socket.process.name;
     const link = this.process === socket.process ? undefined : this.#network.link(sender, receiver);
-    const latenciesMs = link?.datagramLatenciesMs() ?? [0];
-    if (latenciesMs.length === 0) timeline.trace(sender, 'lost', () => `datagram to ${receiver}`);
-    for (const latencyMs of latenciesMs)
-      clock.at(clock.nowMs() + latencyMs, () => {
-        // Cut off while it was under way.
+    const arrivals = link?.datagram(bytes.length, clock.nowMs()) ?? [AT_ONCE];
+    if (arrivals.length === 0) timeline.trace(sender, 'lost', () => `datagram to ${receiver}`);
+    for (const { afterMs, isGarbled } of arrivals) {
+      const arrive = (): void => {
+        // Cut off or held while it was under way.
         if (link?.isCut) return;
-        socket.#arrived(Uint8Array.prototype.slice.call(bytes), from, sender);
-      });
+        if (link?.isHeld) {
+          link.keep(arrive);
+          return;
+        }
+        if (link !== undefined) link.lastDatagramMs = clock.nowMs();
+        const own = Uint8Array.prototype.slice.call(bytes);
+        socket.#arrived(isGarbled ? link!.garbled(own) : own, from, sender);
+      };
+      if (link?.isHeld) link.keep(arrive);
+      else clock.at(clock.nowMs() + afterMs, arrive);
+    }
   }
 
   #arrived(bytes: Uint8Array, from: RemoteInfo, sender: string): void {
     if (this.#isClosed) return;
     this.#network.timeline.trace(this.process.name, 'heard', () => `${bytes.length} bytes from ${sender}`);
+    if (!this.process.isFree) {
+      // Nobody reads: the system keeps what its buffer holds, and drops the rest.
+      if (this.#unreadBytes + bytes.length > RECEIVE_BUFFER_BYTES) return;
+      this.#unreadBytes += bytes.length;
+      this.process.run(() => {
+        this.#unreadBytes -= bytes.length;
+        if (!this.#isClosed) this.#handlers.message(bytes, from);
+      });
+      return;
+    }
     this.process.run(() => this.#handlers.message(bytes, from));
   }
 

@@ -1,7 +1,7 @@
 import type { Env } from '../env/index.ts';
 import type { Resolver } from '../env/resolver.ts';
 import type { SimNetwork } from './network.ts';
-import { SimProcess } from './process.ts';
+import { type ClockSkew, SimProcess } from './process.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { simDatagrams } from './sim-datagrams.ts';
 import { SimLog } from './sim-log.ts';
@@ -18,6 +18,12 @@ export interface SimEnv extends Env {
    * @param silently - true: as when the power fails, nobody is told. False: its machine closes what it left open.
    */
   kill(silently: boolean): void;
+  /** Freezes it, as SIGSTOP does: none of its code runs until `resume`, its sockets stay open. */
+  pause(): void;
+  resume(): void;
+  readonly isPaused: boolean;
+  /** Sets its clock wrong. */
+  skew(skew: ClockSkew): void;
 }
 
 export interface SimEnvOptions {
@@ -25,6 +31,10 @@ export interface SimEnvOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** What the account's cookie file holds. @default "simulation" */
   readonly cookie?: string;
+  /** False for a process that is no node and only serves its machine. @default true */
+  readonly isNode?: boolean;
+  /** Messages between processes of the node are encoded and decoded. @default false */
+  readonly encodesLocal?: boolean;
 }
 
 /**
@@ -34,8 +44,8 @@ export interface SimEnvOptions {
 export function simEnv(network: SimNetwork, nodeName: string, options: SimEnvOptions = {}): SimEnv {
   const machine = network.machine(nodeName.slice(nodeName.indexOf('@') + 1));
   const life = machine.processes.filter(({ name }) => name === nodeName).length + 1;
-  const owner = new SimProcess(nodeName, machine, network.clock);
-  const { variables = {}, cookie = 'simulation' } = options;
+  const { variables = {}, cookie = 'simulation', isNode = true, encodesLocal = false } = options;
+  const owner = new SimProcess(nodeName, machine, network.clock, network.entered, { isNode });
   return {
     clock: owner.clock,
     // Each life of a node draws numbers of its own, whatever the others draw.
@@ -50,10 +60,17 @@ export function simEnv(network: SimNetwork, nodeName: string, options: SimEnvOpt
       interfaces: () => machine.interfaces(),
     },
     log: new SimLog(owner, network.timeline),
+    encodesLocal,
     get isAlive() {
       return owner.isAlive;
     },
+    get isPaused() {
+      return owner.isPaused;
+    },
     kill: (silently) => owner.kill(silently),
+    pause: () => owner.pause(),
+    resume: () => owner.resume(),
+    skew: (skew) => owner.skew(skew),
   };
 }
 

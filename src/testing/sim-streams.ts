@@ -81,6 +81,7 @@ function bind(
   if (options.port !== 0 && isTaken(options.port)) return refuse('EADDRINUSE');
   const port = options.port === 0 ? machine.ephemeralPort(isTaken) : options.port;
   network.timeline.record(process.name, 'listen', `${address}:${port}`);
+  if (port !== EPMD_PORT) network.listens(port, process);
   return new SimListener(address, port, process, onStream);
 }
 
@@ -107,6 +108,7 @@ function connect(
   };
   const refuse = (code: string, what: string = code): void => {
     timeline.record(process.name, 'connect', `to ${host}:${port} failed: ${code}`);
+    noteDial(code);
     const cause = systemError(code, `connect ${host}:${port}`);
     fail(new ConnectionError(`cannot connect to ${host}, port ${port}: ${what}`, { cause }));
   };
@@ -119,6 +121,10 @@ function connect(
 
   let machine: Machine | undefined;
   let address: string;
+  const noteDial = (outcome: string): void => {
+    const peerName = machine === undefined ? undefined : network.listenerAt(machine, port);
+    if (peerName !== undefined) network.dialled(process.name, peerName, outcome);
+  };
   try {
     machine = network.reach(host, process.machine);
     address = isLoopback(host) ? LOOPBACK : (machine?.address ?? host);
@@ -135,7 +141,7 @@ function connect(
     const listener = machine?.listeners.find((one) => one.port === port && one.hears(address));
     const peer = listener?.process;
     const isSelf = machine === process.machine && (peer === undefined || port === EPMD_PORT);
-    const delayMs = isSelf ? 0 : network.link(process.name, peer?.name ?? host).streamLatencyMs();
+    const delayMs = isSelf ? 0 : network.link(process.name, peer?.name ?? host).streamLatencyMs(0, clock.nowMs());
     clock.at(clock.nowMs() + delayMs, () => {
       if (isOver || !process.isAlive) return;
       const route = routeTo(network, process, machine, peer, port);
@@ -164,6 +170,7 @@ function connect(
       { process: listener.process, host: address, port },
     );
     timeline.record(process.name, 'connect', `to ${listener.process.name} ${address}:${port}`);
+    if (port !== EPMD_PORT) network.dialled(process.name, listener.process.name, 'the stream was made');
     far.handOver(() => listener.onStream(far));
     // The answer is the first thing on the way back, so nothing that the listener sends overtakes it.
     far.answer(() => {
@@ -176,6 +183,7 @@ function connect(
     });
   };
 
+  noteDial('no answer yet');
   attempt(FIRST_SYN_RETRY_MS);
 }
 

@@ -14,6 +14,8 @@ const SEGMENT_BYTES = 65_536;
 const END_GRACE_MS = 5_000;
 /** How long a system sends the same bytes again before it calls the stream broken: Linux' tcp_retries2. */
 const GIVE_UP_MS = 924_600;
+/** Tag of the question to a port mapper where a node listens. @see erl_dist_protocol, EPMD Protocol */
+const PORT_PLEASE2_REQ = 122;
 
 /** Which way a stream goes. Cuts are looked up for every chunk. */
 export interface Route {
@@ -82,7 +84,8 @@ class Pipe implements Held {
       return;
     }
     const { clock } = this.#network;
-    const travelMs = this.#link?.streamLatencyMs() ?? 0;
+    const bytes = segment instanceof Uint8Array ? segment.length : 0;
+    const travelMs = this.#link?.streamLatencyMs(bytes, clock.nowMs()) ?? 0;
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, clock.nowMs() + travelMs);
     clock.at(this.#lastArrivalMs, () => {
       // The link was cut while it was under way: it will be sent again.
@@ -138,18 +141,22 @@ class SimStream implements Stream {
   #isClosed = false;
   #error: Error | undefined;
   #grace: TimerHandle;
+  readonly #forgetEnd: () => void;
+  readonly #isMapper: boolean;
 
   constructor(network: SimNetwork, local: EndAddress, remote: EndAddress, isMapper: boolean) {
     this.#network = network;
     this.#process = local.process;
+    this.#isMapper = isMapper;
     this.#peerName = remote.process.name;
     this.localHost = local.host;
     this.localPort = local.port;
     this.remoteHost = remote.host;
     this.remotePort = remote.port;
     const isSameMachine = local.process.machine === remote.process.machine;
-    local.process.onEnd((silently) => {
+    this.#forgetEnd = local.process.onEnd((silently) => {
       if (this.#isClosed) return;
+      network.changed();
       this.#isClosed = true;
       if (!silently || (isMapper && isSameMachine)) this.#out.send('rst');
     });
@@ -186,6 +193,11 @@ class SimStream implements Stream {
     return (own === name && this.#peerName === other) || (own === other && this.#peerName === name);
   }
 
+  breakEnds(only?: string): void {
+    if (only === undefined || only === this.#process.name) this.broke('ECONNRESET');
+    if (only === undefined || only === this.#peerName) this.#peer.broke('ECONNRESET');
+  }
+
   start(handlers: StreamHandlers): void {
     this.#handlers = handlers;
     if (this.#isClosed) {
@@ -198,6 +210,7 @@ class SimStream implements Stream {
 
   write(bytes: Uint8Array): boolean {
     if (this.#isEnding || this.#isClosed || !this.#process.isAlive) return false;
+    if (this.#isMapper) this.#noteLookUp(bytes);
     if (bytes.length > 0) {
       this.#queue.push(bytes);
       this.#bufferedBytes += bytes.length;
@@ -206,6 +219,14 @@ class SimStream implements Stream {
     if (this.#bufferedBytes === 0) return true;
     this.#wantsDrain = true;
     return false;
+  }
+
+  /** Who asks a port mapper for a node is about to connect to it. */
+  #noteLookUp(bytes: Uint8Array): void {
+    if (bytes.length < 4 || bytes[2] !== PORT_PLEASE2_REQ) return;
+    const alive = Buffer.from(bytes.subarray(3)).toString('utf8');
+    const name = `${alive}@${this.#peer.#process.machine.name}`;
+    this.#network.dialled(this.#process.name, name, 'asked its port mapper');
   }
 
   pause(): void {
@@ -254,8 +275,11 @@ class SimStream implements Stream {
       return;
     }
     this.#inbox.push(segment);
-    this.#read();
+    if (this.#process.isFree) this.#process.run(this.#readNow);
+    else if (this.#inbox.length === 1) this.#process.run(this.#readNow);
   }
+
+  readonly #readNow = (): void => this.#read();
 
   /** The stream is of no use any more. */
   broke(code: string): void {
@@ -279,7 +303,7 @@ class SimStream implements Stream {
     if (this.#isReading || this.#handlers === undefined) return;
     this.#isReading = true;
     try {
-      while (this.#inbox.length > 0 && !this.#isPaused && !this.#isClosed && this.#process.isAlive) {
+      while (this.#inbox.length > 0 && !this.#isPaused && !this.#isClosed && this.#mayRun) {
         const segment = this.#inbox.shift()!;
         if (segment === 'fin') {
           this.#gotFin = true;
@@ -299,6 +323,10 @@ class SimStream implements Stream {
     } finally {
       this.#isReading = false;
     }
+  }
+
+  get #mayRun(): boolean {
+    return this.#process.isAlive && !this.#process.isPaused;
   }
 
   /** The far side has read: there is room for more, which we learn when word of it has come back. */
@@ -338,6 +366,8 @@ class SimStream implements Stream {
 
   #close(): void {
     this.#isClosed = true;
+    this.#forgetEnd();
+    this.#network.changed();
     const { clock, name } = this.#process;
     clock.clearTimeout(this.#grace);
     this.#network.timeline.trace(name, 'closed', () => `the stream with ${this.#peerName}`);
