@@ -68,10 +68,17 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
 
 const START = Symbol('start');
 
+/** What stands behind a node: for simulations, which look at its books. @internal */
+export let roomsOf: (node: Node) => Rooms;
+
 /** A running node: an actor system that other nodes can reach. Made by `startNode`. */
 export class Node {
   readonly name: string;
   readonly #rooms: Rooms;
+
+  static {
+    roomsOf = (node) => node.#rooms;
+  }
 
   /** @internal */
   constructor(options: ResolvedOptions, env: Env) {

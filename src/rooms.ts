@@ -28,6 +28,7 @@ import { GLOBAL_NAME_SERVER, GlobalRegistry } from './registry/global/index.ts';
 import { Telemetry } from './telemetry/events.ts';
 import { Logger } from './telemetry/logger.ts';
 import { atom } from './term/atom.ts';
+import { decodeTerm, encodeTerm } from './term/etf/codec.ts';
 
 export class Rooms {
   readonly name: string;
@@ -128,6 +129,7 @@ export class Rooms {
         telemetry: this.telemetry,
         logger: this.logger,
         rejections: env.rejections,
+        encodeLocal: env.encodesLocal ? (value) => decodeTerm(encodeTerm(value), { binaries }) : undefined,
       });
       sink.unlinked = (id, from, to) => this.processes.signalUnlinkAck(id, from, to);
       this.global = this.#makeGlobal();

@@ -37,4 +37,9 @@ export interface Env {
   readonly log: Log;
   /** Absent: a promise rejected for nobody is the program's affair, also when a process made it. */
   readonly rejections?: Rejections;
+  /**
+   * Messages between processes of the node are encoded and decoded on their way, as if they went to another node: what
+   * cannot travel fails here as well. For tests. @default false
+   */
+  readonly encodesLocal?: boolean;
 }

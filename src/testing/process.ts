@@ -57,7 +57,7 @@ export class SimProcess {
     this.clock = {
       wallMs: () => EPOCH_MS + this.#ownMs() + this.#offsetMs,
       nowMs: () => this.#ownMs(),
-      setTimeout: (fn, delayMs) => this.#setTimeout(fn, delayMs),
+      setTimeout: (fn, delayMs) => this.#schedule(fn, delayMs),
       clearTimeout: (handle) => {
         if (handle === undefined) return;
         const timer = handle as Timer;
@@ -77,7 +77,7 @@ export class SimProcess {
       : this.#sinceOwnMs + (this.#true.nowMs() - this.#sinceMs) * this.#rate;
   }
 
-  #setTimeout(fn: () => void, delayMs: number): Timer | undefined {
+  #schedule(fn: () => void, delayMs: number): Timer | undefined {
     if (!this.#isAlive) return undefined;
     const timer: Timer = { handle: undefined, isCancelled: false };
     // It may be cancelled between the moment it is due and the end of a pause.

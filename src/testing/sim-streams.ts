@@ -141,7 +141,9 @@ function connect(
     const listener = machine?.listeners.find((one) => one.port === port && one.hears(address));
     const peer = listener?.process;
     const isSelf = machine === process.machine && (peer === undefined || port === EPMD_PORT);
-    const delayMs = isSelf ? 0 : network.link(process.name, peer?.name ?? host).streamLatencyMs(0, clock.nowMs());
+    const delayMs = isSelf
+      ? 0
+      : network.link(process.name, peer?.name ?? host).streamLatencyMs(0, clock.nowMs());
     clock.at(clock.nowMs() + delayMs, () => {
       if (isOver || !process.isAlive) return;
       const route = routeTo(network, process, machine, peer, port);

@@ -9,6 +9,8 @@ export interface TimelineEvent {
   /** One word: `start`, `up`, `nodeup`, `nodedown`, `crash`, `partition`, `log`, `connect`, `datagram`, ... */
   readonly event: string;
   readonly detail: string;
+  /** The other node, where there is one. */
+  readonly peer?: string;
 }
 
 /** Events kept; when there are more, the older half is dropped. */
@@ -32,8 +34,10 @@ export class Timeline {
     return this.#events;
   }
 
-  record(node: string, event: string, detail = ''): void {
-    const entry: TimelineEvent = { atMs: this.#clock.nowMs(), node, event, detail };
+  record(node: string, event: string, detail = '', peer?: string): void {
+    const atMs = this.#clock.nowMs();
+    const entry: TimelineEvent =
+      peer === undefined ? { atMs, node, event, detail } : { atMs, node, event, detail, peer };
     this.#events.push(entry);
     if (this.#events.length > MAX_EVENTS) {
       const drop = MAX_EVENTS / 2;
@@ -56,14 +60,16 @@ export class Timeline {
   /** One line an event, for people and for comparison. */
   toString(last = Number.POSITIVE_INFINITY): string {
     const shown = last < this.#events.length ? this.#events.slice(-last) : this.#events;
-    const width = shown.reduce((widest, { node }) => Math.max(widest, node.length), 0);
     const hidden = this.#dropped + this.#events.length - shown.length;
-    return [
-      ...(hidden > 0 ? [`… ${hidden} earlier events`] : []),
-      ...shown.map(
-        ({ atMs, node, event, detail }) =>
-          `${(atMs / 1_000).toFixed(3).padStart(11)} s  ${node.padEnd(width)}  ${event}${detail === '' ? '' : ` ${detail}`}`,
-      ),
-    ].join('\n');
+    return [...(hidden > 0 ? [`… ${hidden} earlier events`] : []), ...eventLines(shown)].join('\n');
   }
+}
+
+/** One line an event, in columns. */
+export function eventLines(events: readonly TimelineEvent[]): string[] {
+  const width = events.reduce((widest, { node }) => Math.max(widest, node.length), 0);
+  return events.map(
+    ({ atMs, node, event, detail }) =>
+      `${(atMs / 1_000).toFixed(3).padStart(11)} s  ${node.padEnd(width)}  ${event}${detail === '' ? '' : ` ${detail}`}`,
+  );
 }

@@ -26,6 +26,20 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
+/** Who wants to know when simulated code runs. */
+export interface ClockWatch {
+  /** The clock begins to move; the function it returns is called when it rests. */
+  moving(): () => void;
+  /** The next callback, and the promises that settle after it, are simulated code. */
+  begin(): void;
+  /** They have run. What it throws ends all waits. */
+  end(): void;
+  /** They have failed. */
+  abandon(): void;
+  /** Whoever waited goes on now: the code of a test; until the function that is returned is called. */
+  released(): () => void;
+}
+
 /**
  * Time that moves only when it is told to, from deadline to deadline, as fast as the processor goes. After each
  * callback all promises settle before the next one runs, as they do on the platform; no real timer is involved.
@@ -41,6 +55,8 @@ export class VirtualClock implements Clock {
   #running = false;
   #atThisInstant = 0;
   #fired = 0;
+  watch: ClockWatch | undefined;
+  #endOfPardon: (() => void) | undefined;
 
   wallMs(): number {
     return EPOCH_MS + this.#nowMs;
@@ -91,6 +107,7 @@ export class VirtualClock implements Clock {
   ): Promise<boolean> {
     await new Promise<void>((resolve, reject) => {
       this.#waiters.push({ isDone, untilMs: this.#nowMs + withinMs, resolve, reject });
+      this.#endPardon();
       if (!this.#running) void this.#run();
     });
     return isDone();
@@ -110,48 +127,84 @@ export class VirtualClock implements Clock {
   /** The one loop that moves time, as long as someone waits. */
   async #run(): Promise<void> {
     this.#running = true;
+    const { watch } = this;
+    const rested = watch?.moving();
+    await this.#settle();
     for (;;) {
-      await settle();
-      if (await this.#release()) continue;
-      if (this.#waiters.length === 0) break;
-      try {
-        if (!this.#step()) this.#stuck();
-      } catch (error) {
-        // The program that was simulated is broken: nobody should go on as if it were not.
-        for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+      if (this.#releaseOne() || this.#waiters.length === 0 || !(await this.#step())) {
+        // Whoever has what he waited for acts before anything else happens, until he waits again.
+        this.#endOfPardon = watch?.released();
+        await this.#settle();
+        this.#endPardon();
+        if (this.#waiters.length === 0) break;
       }
       if (++this.#fired % CALLBACKS_PER_REAL_TURN === 0) await realTurn();
     }
     this.#running = false;
+    rested?.();
   }
 
-  /** Runs the next callback, or moves on to the moment that somebody waits for. False when neither exists. */
-  #step(): boolean {
-    const immediate = this.#immediates.shift();
-    if (immediate !== undefined) {
-      this.#count();
-      immediate();
-      return true;
+  /** Lets promises settle: of simulated code, but for what `released` pardons. */
+  async #settle(): Promise<void> {
+    const { watch } = this;
+    watch?.begin();
+    await settle();
+    try {
+      watch?.end();
+    } catch (error) {
+      this.#fail(error);
     }
+  }
+
+  #endPardon(): void {
+    this.#endOfPardon?.();
+    this.#endOfPardon = undefined;
+  }
+
+  /** Runs the next callback and lets promises settle; or moves on to the moment that somebody waits for: then false. */
+  async #step(): Promise<boolean> {
+    const fn = this.#immediates.shift() ?? this.#dueTimer();
+    if (fn === undefined) return false;
+    const { watch } = this;
+    try {
+      watch?.begin();
+      this.#count();
+      fn();
+      await settle();
+      watch?.end();
+    } catch (error) {
+      watch?.abandon();
+      this.#fail(error);
+      return false;
+    }
+    return true;
+  }
+
+  /** The callback that is next in time, unless somebody waits for an earlier moment: he is let go. */
+  #dueTimer(): (() => void) | undefined {
     while (this.#timers[0]?.cancelled) pop(this.#timers);
     const next = this.#timers[0];
-    const limitMs = this.#waiters.reduce(
-      (least, { untilMs }) => Math.min(least, untilMs),
-      Number.POSITIVE_INFINITY,
-    );
-    if (next === undefined || next.atMs > limitMs) {
-      if (limitMs === Number.POSITIVE_INFINITY) return false;
-      this.#nowMs = limitMs;
-      this.#atThisInstant = 0;
-      for (const waiter of this.#waiters.filter(({ untilMs }) => untilMs <= limitMs)) this.#resolve(waiter);
-      return true;
+    let limitMs = Number.POSITIVE_INFINITY;
+    for (const { untilMs } of this.#waiters) if (untilMs < limitMs) limitMs = untilMs;
+    if (next !== undefined && next.atMs <= limitMs) {
+      pop(this.#timers);
+      if (next.atMs > this.#nowMs) this.#atThisInstant = 0;
+      this.#nowMs = next.atMs;
+      return next.fn;
     }
-    pop(this.#timers);
-    if (next.atMs > this.#nowMs) this.#atThisInstant = 0;
-    this.#nowMs = next.atMs;
-    this.#count();
-    next.fn();
-    return true;
+    if (limitMs === Number.POSITIVE_INFINITY) {
+      this.#fail(new Error(`nothing is left to happen at ${this.#nowMs} ms, and somebody still waits`));
+      return undefined;
+    }
+    this.#nowMs = limitMs;
+    this.#atThisInstant = 0;
+    for (const waiter of this.#waiters.filter(({ untilMs }) => untilMs <= limitMs)) this.#resolve(waiter);
+    return undefined;
+  }
+
+  /** The program that was simulated is broken: nobody should go on as if it were not. */
+  #fail(error: unknown): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
 
   #count(): void {
@@ -161,15 +214,9 @@ export class VirtualClock implements Clock {
       );
   }
 
-  #stuck(): void {
-    const error = new Error(`nothing is left to happen at ${this.#nowMs} ms, and somebody still waits`);
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
-  }
-
-  /** Lets go whoever has what he waited for, and lets him act before anything else happens. False: nobody had. */
-  async #release(): Promise<boolean> {
-    let isAnyDone = false;
-    for (const waiter of [...this.#waiters]) {
+  /** Lets one go who has what he waited for. False: nobody has. */
+  #releaseOne(): boolean {
+    for (const waiter of this.#waiters) {
       try {
         if (!waiter.isDone()) continue;
         this.#resolve(waiter);
@@ -177,10 +224,9 @@ export class VirtualClock implements Clock {
         this.#remove(waiter);
         waiter.reject(error);
       }
-      isAnyDone = true;
-      await settle();
+      return true;
     }
-    return isAnyDone;
+    return false;
   }
 
   #resolve(waiter: Waiter): void {
@@ -201,8 +247,10 @@ export class VirtualClock implements Clock {
 async function settle(): Promise<void> {
   // Out of plain code a tick would come before the microtasks; out of a microtask it comes after all of them.
   await undefined;
-  await new Promise<void>((resolve) => nextTick(resolve));
+  await new Promise<void>(toNextTick);
 }
+
+const toNextTick = (resolve: () => void): void => nextTick(resolve);
 
 /** One turn of the platform's event loop, without a timer. */
 function realTurn(): Promise<void> {
