@@ -5,6 +5,7 @@
  * Order of start: listen (so that the port is known), register with the port mapper (which gives the creation, part
  * of every pid), processes, discovery. Order of stop: the reverse.
  */
+import { BufferPool } from './codec/buffer-pool.ts';
 import type { Connection, ConnectionSetup } from './connection/connection.ts';
 import type { NodeToRegister } from './connection/epmd-client.ts';
 import { EpmdKeeper } from './connection/epmd-keeper.ts';
@@ -97,6 +98,7 @@ export class Rooms {
       clock: env.clock,
       random: env.random,
       telemetry: this.telemetry,
+      buffers: new BufferPool(),
       isBehind: () => this.processes.scheduler.isBehind,
     };
     this.connections = new Connections({

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { Outbox } from '../../src/connection/outbox.ts';
+import { BulkQueue } from '../../src/dist/bulk.ts';
 import type { Clock } from '../../src/env/clock.ts';
 import type { Stream, StreamHandlers } from '../../src/env/streams.ts';
+import { internPid } from '../../src/term/identifiers.ts';
+
+const PID = internPid('a@h', 1, 0, 1);
 
 /** A stream whose system takes what it is allowed to, and a clock whose turns and timers are run by hand. */
-function bench(highWaterBytes: number) {
+function bench(highWaterBytes: number, bulk?: BulkQueue) {
   const written: Buffer[] = [];
   const turns: (() => void)[] = [];
   const timers = new Map<number, () => void>();
@@ -18,6 +22,10 @@ function bench(highWaterBytes: number) {
     write: (bytes) => {
       written.push(Buffer.from(bytes));
       if (!state.takes) state.bufferedBytes += bytes.length;
+      return state.takes;
+    },
+    writeAll: (pieces) => {
+      for (const piece of pieces) stream.write(piece);
       return state.takes;
     },
     get bufferedBytes() {
@@ -43,9 +51,11 @@ function bench(highWaterBytes: number) {
       turns.push(fn);
     },
   };
-  const outbox = new Outbox(stream, clock, highWaterBytes, () => state.drained++);
+  const outbox = new Outbox(stream, clock, highWaterBytes, () => state.drained++, bulk);
   return {
     outbox,
+    stream,
+    pendingTurns: () => turns.length,
     state,
     written,
     timers,
@@ -91,6 +101,63 @@ describe('an outbox', () => {
         [9, 9],
       ]);
     }
+  });
+
+  it('fills no buffer again before the stream has taken it, and then does', () => {
+    const given: { readonly bytes: Uint8Array; readonly copy: Buffer }[] = [];
+    const { outbox, state, stream, turn } = bench(100_000_000);
+    stream.write = (bytes) => {
+      given.push({ bytes, copy: Buffer.from(bytes) });
+      state.bufferedBytes += bytes.length;
+      return false;
+    };
+    const memory = new Set<ArrayBufferLike>();
+    for (let round = 0; round < 6; round++) {
+      for (let i = 0; i < 40; i++) {
+        outbox.writer.bytes(new Uint8Array(i % 7 === 0 ? 70_000 : 900).fill(round * 40 + i));
+        outbox.wrote();
+        if (i % 3 === 0) turn();
+      }
+      turn();
+      for (const { bytes, copy } of given) expect(Buffer.compare(bytes, copy)).toBe(0);
+      for (const { bytes } of given) memory.add(bytes.buffer);
+      if (round === 2) expect(memory.size).toBeGreaterThan(5);
+      if (round < 2) continue;
+      given.length = 0;
+      state.bufferedBytes = 0;
+      outbox.drain();
+    }
+    // Three rounds without room, then three in the same memory.
+    expect(memory.size).toBeLessThan(20);
+    expect(outbox.writtenBytes).toBe(6 * (6 * 70_000 + 34 * 900));
+  });
+
+  it('lets go of the memory of a very long frame', () => {
+    const { outbox, send, turn } = bench(100_000_000);
+    send(30_000_000);
+    turn();
+    expect(outbox.writer.buffer.length).toBeLessThan(1_000_000);
+  });
+
+  it('does not ask a full stream again and again for its fragments', () => {
+    const bulk = new BulkQueue();
+    const { outbox, state, turn, pendingTurns, written, timers } = bench(1_000, bulk);
+    state.takes = false;
+    bulk.message(PID, Buffer.alloc(2_000_000), 0, Math.ceil(2_000_000 / 65_536));
+    expect(outbox.wrote()).toBe(false);
+    for (let i = 0; i < 5; i++) turn();
+    expect(pendingTurns()).toBe(0);
+    expect(timers.size).toBe(1);
+    const before = written.length;
+    expect(before).toBeGreaterThan(0);
+    state.bufferedBytes = 0;
+    state.takes = true;
+    outbox.drain();
+    expect(written.length).toBe(before);
+    while (pendingTurns() > 0) turn();
+    expect(written.reduce((sum, { length }) => sum + length, 0)).toBe(2_000_000 + 31 * 22 + 1);
+    expect(state.drained).toBe(1);
+    expect(timers.size).toBe(0);
   });
 
   it('does not wait for the end of a turn that sends a lot', () => {

@@ -2,12 +2,18 @@ import { LimitError } from '../errors.ts';
 
 const NOTHING = Buffer.alloc(0);
 
+/** A body of this size has memory of its own once it is gathered; shorter ones share the platform's pool. */
+const OWN_BYTES = 32 * 1024;
+/** What a frame that has hardly begun to come is given at once; beyond, memory grows with what has come. */
+const FIRST_BYTES = 1024 * 1024;
+
 /**
  * Cuts a stream into frames: a big-endian length of 2 bytes (handshake) or 4 bytes (afterwards), then the body.
  *
  * Frames are handed out one at a time with `next()`, so that the reader of the last handshake frame can set
  * `prefixBytes = 4` before the next frame is cut, and bytes that arrived in the same chunk are not lost.
- * A body is described by `buffer`, `start` and `end`: a view, valid as long as its chunk is kept alive.
+ * A body is described by `buffer`, `start` and `end`: a view, valid as long as its chunk is kept alive. One that came
+ * in pieces is gathered where it stays: each of its bytes is copied once.
  */
 export class LengthFramer {
   prefixBytes: 2 | 4;
@@ -19,13 +25,25 @@ export class LengthFramer {
   buffer: Buffer = NOTHING;
   start = 0;
   end = 0;
+  /**
+   * Asked about a long body of which only `buffer[start..end)` has come: takes these bytes and says where the others
+   * belong, or answers undefined and gets the body whole. Once it has come `next()` tells by `isPlaced`.
+   */
+  room: ((buffer: Buffer, start: number, end: number, length: number) => Buffer | undefined) | undefined;
+  /** The frame `next()` found is where `room` said, and not in `buffer`. */
+  isPlaced = false;
+  /** The memory behind `buffer` holds this frame and nothing else: whoever reads it may keep parts of it. */
+  isOwn = false;
 
-  #filled = 0;
+  #chunk: Buffer = NOTHING;
   #read = 0;
-  /** Chunks of a frame that is longer than what has arrived; joined once, when it is complete. */
-  #parts: Uint8Array[] = [];
-  #partsBytes = 0;
+  /** The beginning of a frame whose end has not come; `#gathered` bytes of it, prefix included. */
+  #part: Buffer = NOTHING;
+  #gathered = 0;
+  /** Bytes of that frame, prefix included; 0 while the prefix itself is not whole. */
   #wanted = 0;
+  /** `#part` is what `room` gave: neither prefix nor beginning are in it. */
+  #places = false;
 
   constructor(prefixBytes: 2 | 4, limitBytes: number, limitName: string) {
     this.prefixBytes = prefixBytes;
@@ -35,31 +53,16 @@ export class LengthFramer {
 
   /** Bytes held that belong to no complete frame yet. */
   get pendingBytes(): number {
-    return this.#filled - this.#read + this.#partsBytes;
+    return this.#chunk.length - this.#read + this.#gathered;
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#partsBytes > 0) {
-      this.#parts.push(chunk);
-      this.#partsBytes += chunk.length;
-      if (this.#partsBytes < this.#wanted) return;
-      this.#setBuffer(Buffer.concat(this.#parts, this.#partsBytes));
-      this.#parts = [];
-      this.#partsBytes = 0;
-      return;
-    }
-    const left = this.#filled - this.#read;
-    if (left === 0) {
-      this.#setBuffer(
-        Buffer.isBuffer(chunk)
-          ? chunk
-          : Buffer.from(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength),
-      );
-      return;
-    }
-    this.#setBuffer(
-      Buffer.concat([this.buffer.subarray(this.#read, this.#filled), chunk], left + chunk.length),
-    );
+    const left = this.#chunk.length - this.#read;
+    if (left > 0) chunk = Buffer.concat([this.#chunk.subarray(this.#read), chunk], left + chunk.length);
+    this.#chunk = Buffer.isBuffer(chunk)
+      ? chunk
+      : Buffer.from(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength);
+    this.#read = 0;
   }
 
   /**
@@ -67,13 +70,30 @@ export class LengthFramer {
    * @throws LimitError when the announced length is past `limitBytes`
    */
   next(): boolean {
-    const available = this.#filled - this.#read;
+    if (this.#gathered > 0 || this.#places) return this.#gather();
+    const chunk = this.#chunk;
     const prefix = this.prefixBytes;
-    if (available < prefix) return false;
     const at = this.#read;
-    const b = this.buffer;
+    const available = chunk.length - at;
+    if (available < prefix) return available > 0 && this.#gather();
+    const length = this.#lengthAt(chunk, at);
+    if (available - prefix < length) {
+      if (length >= OWN_BYTES && this.#place(chunk, at + prefix, length)) return false;
+      this.#wanted = prefix + length;
+      return this.#gather();
+    }
+    this.buffer = chunk;
+    this.start = at + prefix;
+    this.end = this.start + length;
+    this.isOwn = false;
+    this.isPlaced = false;
+    this.#read = this.end;
+    return true;
+  }
+
+  #lengthAt(b: Buffer, at: number): number {
     const length =
-      prefix === 4
+      this.prefixBytes === 4
         ? b[at]! * 0x1000000 + ((b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!)
         : (b[at]! << 8) | b[at + 1]!;
     if (length > this.limitBytes)
@@ -81,25 +101,63 @@ export class LengthFramer {
         this.limitName,
         `a frame of ${length} bytes was announced, at most ${this.limitBytes} are accepted (limits.${this.limitName})`,
       );
-    if (available - prefix < length) {
-      // Long frames collect their chunks and are joined once, so that n chunks cost n copies, not n².
-      if (length > 65_536) {
-        this.#wanted = prefix + length;
-        this.#parts = [b.subarray(at, this.#filled)];
-        this.#partsBytes = available;
-        this.#setBuffer(NOTHING);
-      }
-      return false;
-    }
-    this.start = at + prefix;
-    this.end = this.start + length;
-    this.#read = this.end;
+    return length;
+  }
+
+  #place(chunk: Buffer, start: number, length: number): boolean {
+    const room = this.room?.(chunk, start, chunk.length, length);
+    if (room === undefined) return false;
+    this.#part = room;
+    this.#wanted = room.length;
+    this.#places = true;
+    this.#reset();
     return true;
   }
 
-  #setBuffer(buffer: Buffer): void {
-    this.buffer = buffer;
-    this.#filled = buffer.length;
+  /** Takes what the chunk has of the frame that is under way. True when that was the rest. */
+  #gather(): boolean {
+    if (this.#wanted === 0) {
+      this.#take(this.prefixBytes);
+      if (this.#gathered < this.prefixBytes) return false;
+      this.#wanted = this.prefixBytes + this.#lengthAt(this.#part, 0);
+    }
+    this.#take(this.#wanted);
+    if (this.#gathered < this.#wanted) return false;
+    this.buffer = this.#part;
+    this.start = this.#places ? 0 : this.prefixBytes;
+    this.end = this.#wanted;
+    this.isOwn = this.#wanted >= OWN_BYTES;
+    this.isPlaced = this.#places;
+    this.#places = false;
+    this.#part = NOTHING;
+    this.#gathered = 0;
+    this.#wanted = 0;
+    return true;
+  }
+
+  /** Copies from the chunk until `wanted` bytes are gathered, as far as it goes. */
+  #take(wanted: number): void {
+    const chunk = this.#chunk;
+    const at = this.#read;
+    const have = this.#gathered;
+    const bytes = Math.min(wanted - have, chunk.length - at);
+    if (have + bytes > this.#part.length) this.#grow(wanted, have + bytes);
+    this.#part.set(at === 0 && bytes === chunk.length ? chunk : chunk.subarray(at, at + bytes), have);
+    this.#gathered = have + bytes;
+    this.#read = at + bytes;
+    // Nothing is left in it: an idle connection is not to keep it alive.
+    if (this.#read === chunk.length) this.#reset();
+  }
+
+  #reset(): void {
+    this.#chunk = NOTHING;
     this.#read = 0;
+  }
+
+  #grow(wanted: number, needed: number): void {
+    const bytes = Math.min(wanted, Math.max(FIRST_BYTES, needed * 4));
+    const grown = wanted >= OWN_BYTES ? Buffer.allocUnsafeSlow(bytes) : Buffer.allocUnsafe(bytes);
+    grown.set(this.#part.subarray(0, this.#gathered));
+    this.#part = grown;
   }
 }

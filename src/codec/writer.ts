@@ -1,3 +1,8 @@
+import type { BufferPool } from './buffer-pool.ts';
+
+/** A buffer that was outgrown is kept for `cut` up to this size. */
+const KEPT_BYTES = 1024 * 1024;
+
 /**
  * A growing byte buffer with a write position. Numbers are big-endian.
  *
@@ -8,18 +13,35 @@ export class ByteWriter {
   /** The bytes written so far are `buffer[0..position)`. Replaced when it grows: never keep it across a `reserve`. */
   buffer: Buffer;
   position = 0;
+  /** The buffer before it last grew: what `cut` goes back to. */
+  #outgrown: Buffer | undefined;
+  readonly #pool: BufferPool | undefined;
 
-  constructor(initialBytes = 1024) {
-    this.buffer = Buffer.allocUnsafeSlow(initialBytes);
+  /** @param pool - where buffers come from; whoever brings one keeps count of when it can go back */
+  constructor(initialBytes = 1024, pool?: BufferPool) {
+    this.#pool = pool;
+    this.buffer = this.#allocate(initialBytes);
+  }
+
+  #allocate(bytes: number): Buffer {
+    return this.#pool === undefined ? Buffer.allocUnsafeSlow(bytes) : this.#pool.take(bytes);
   }
 
   /** Makes room for `count` more bytes. */
   reserve(count: number): void {
     const needed = this.position + count;
     if (needed <= this.buffer.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
+    const grown = this.#allocate(Math.max(needed, this.buffer.length * 2));
     this.buffer.copy(grown, 0, 0, this.position);
+    if (this.buffer.length <= KEPT_BYTES) this.#outgrown = this.buffer;
     this.buffer = grown;
+  }
+
+  /** Goes on in another buffer, from its beginning. The bytes written so far belong to whoever has them. */
+  renew(buffer: Buffer): void {
+    this.#outgrown = undefined;
+    this.buffer = buffer;
+    this.position = 0;
   }
 
   u8(value: number): void {
@@ -78,10 +100,13 @@ export class ByteWriter {
     return copy;
   }
 
-  /** Takes the bytes from `start` on out without copying them; the writer keeps those before, in a fresh buffer. */
+  /** Takes the bytes from `start` on out without copying them; the writer keeps those before, in another buffer. */
   cut(start: number): Buffer {
     const taken = this.buffer.subarray(start, this.position);
-    const kept = Buffer.allocUnsafeSlow(Math.max(1024, start + 128 * 1024));
+    const old = this.#outgrown;
+    this.#outgrown = undefined;
+    // What it holds below `start` are the same bytes, so that others may still read them meanwhile.
+    const kept = old !== undefined && old.length >= start ? old : this.#allocate(Math.max(1024, start));
     this.buffer.copy(kept, 0, 0, start);
     this.buffer = kept;
     this.position = start;

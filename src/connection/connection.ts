@@ -4,6 +4,7 @@
  * connections: who may call is decided by its owner, and every control message goes to the sink that the owner
  * attaches when the handshake is done.
  */
+import type { BufferPool } from '../codec/buffer-pool.ts';
 import { LengthFramer } from '../codec/framer.ts';
 import type { ByteWriter } from '../codec/writer.ts';
 import { AtomWriter } from '../dist/atom-writer.ts';
@@ -41,6 +42,8 @@ export interface ConnectionSetup {
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;
+  /** Buffers for what is sent; each connection has its own without it. */
+  readonly buffers?: BufferPool;
   /** Whether the processes have more to do than this turn of the event loop allows. */
   isBehind(): boolean;
 }
@@ -173,13 +176,15 @@ export class Connection {
     const up = this.#live;
     const { limits, binaries } = this.#setup;
     const fragments = hasFlag(up.peer.flags, DistFlag.FRAGMENTS);
-    up.decoder = new DistDecoder({
+    const decoder = new DistDecoder({
       headers: fragments || hasFlag(up.peer.flags, DistFlag.DIST_HDR_ATOM_CACHE),
       fragments: fragments ? limits : undefined,
       peer: up.peer.name,
       terms: new TermDecoder({ binaries, maxTermDepth: limits.termDepth }),
       sink,
     });
+    up.decoder = decoder;
+    this.#framer.room = (buffer, start, end, length) => decoder.room(buffer, start, end, length);
     this.#tick(up);
   }
 
@@ -243,7 +248,8 @@ export class Connection {
       framer.push(chunk);
       while (framer.next()) {
         if (this.#up === undefined) this.#handshake.frame(framer.buffer.subarray(framer.start, framer.end));
-        else this.#up.decoder!.frame(framer.buffer, framer.start, framer.end);
+        else if (framer.isPlaced) this.#up.decoder!.placed();
+        else this.#up.decoder!.frame(framer.buffer, framer.start, framer.end, framer.isOwn);
         if (this.#ended) return;
       }
     } catch (error) {
@@ -299,7 +305,14 @@ export class Connection {
     this.#up = {
       peer,
       replacesOld: action.replacesOld,
-      outbox: new Outbox(this.#stream, clock, limits.highWaterBytes, () => this.#owner.drained(), bulk),
+      outbox: new Outbox(
+        this.#stream,
+        clock,
+        limits.highWaterBytes,
+        () => this.#owner.drained(),
+        bulk,
+        this.#setup.buffers,
+      ),
       encoder: new DistEncoder({
         frameBytes: limits.frameBytes,
         headers: cached || bulk !== undefined,

@@ -1,3 +1,4 @@
+import { BufferPool } from '../codec/buffer-pool.ts';
 import { ByteWriter } from '../codec/writer.ts';
 import type { BulkQueue } from '../dist/bulk.ts';
 import type { Clock, TimerHandle } from '../env/clock.ts';
@@ -5,13 +6,16 @@ import type { Stream } from '../env/streams.ts';
 
 /** A turn's bytes are written early past this, so that a long loop of sends does not hold them all. */
 const FLUSH_BYTES = 128 * 1024;
-/** Below this a copy is cheaper than a fresh buffer for the next turn. */
-const COPY_BYTES = 32 * 1024;
+/** A buffer that the stream has not taken goes on being filled while it has this much room. */
+const ROOM_BYTES = 64 * 1024;
+const FIRST_BYTES = 64 * 1024;
+/** A buffer that a very long frame has made longer is not kept. */
+const LONG_BYTES = 512 * 1024;
 /**
  * Fragments that are handed to the stream in one turn, in bytes. While they leave, small frames queue behind no more
  * than this; weighed against turns of the event loop per megabyte.
  */
-const BULK_BYTES = 256 * 1024;
+const BULK_BYTES = 512 * 1024;
 /** How often a link above its mark is looked at where its stream has not promised to tell when it has emptied. */
 const LOOK_MS = 10;
 
@@ -21,7 +25,7 @@ const LOOK_MS = 10;
  * each turn, as long as the stream takes them.
  */
 export class Outbox {
-  readonly writer = new ByteWriter(64 * 1024);
+  readonly writer: ByteWriter;
   readonly #stream: Stream;
   readonly #clock: Clock;
   readonly #highWaterBytes: number;
@@ -31,6 +35,13 @@ export class Outbox {
   #bulkWaits = false;
   #scheduled = false;
   #closed = false;
+  /** What the writer holds before this was given to the stream, which has not taken all of it. */
+  #givenTo = 0;
+  /** Where buffers come from. */
+  readonly #pool: BufferPool;
+  /** Full ones of which the stream may not have taken all. */
+  #lent: Buffer[] = [];
+  readonly #pieces: Buffer[] = [];
   /** Bytes handed to the stream that the system had not taken at the last look. */
   #unsentBytes = 0;
   #aboveHighWater = false;
@@ -44,7 +55,10 @@ export class Outbox {
     highWaterBytes: number,
     drained: () => void,
     bulk?: BulkQueue | undefined,
+    pool: BufferPool = new BufferPool(),
   ) {
+    this.#pool = pool;
+    this.writer = new ByteWriter(FIRST_BYTES, pool);
     this.#bulk = bulk;
     this.#stream = stream;
     this.#clock = clock;
@@ -54,12 +68,17 @@ export class Outbox {
 
   /** Bytes that have not left this process. */
   get waitingBytes(): number {
-    return this.#closed ? 0 : this.writer.position + this.#stream.bufferedBytes + this.#bulkBytes;
+    return this.#closed ? 0 : this.#newBytes + this.#stream.bufferedBytes + this.#bulkBytes;
   }
 
   /** The same without the longest message in fragments: one may be longer than any limit, and others overtake it. */
   get crowdBytes(): number {
     return this.waitingBytes - (this.#bulk?.longestBytes ?? 0);
+  }
+
+  /** Bytes written here that the stream has not been given. */
+  get #newBytes(): number {
+    return this.writer.position - this.#givenTo;
   }
 
   get #bulkBytes(): number {
@@ -72,12 +91,12 @@ export class Outbox {
    */
   wrote(): boolean {
     if (this.#closed) {
-      this.writer.position = 0;
+      this.#forget();
       return false;
     }
     this.#schedule();
-    if (this.writer.position >= FLUSH_BYTES) this.flush();
-    if (this.writer.position + this.#unsentBytes + this.#bulkBytes <= this.#highWaterBytes) return true;
+    if (this.#newBytes >= FLUSH_BYTES) this.flush();
+    if (this.#newBytes + this.#unsentBytes + this.#bulkBytes <= this.#highWaterBytes) return true;
     this.#aboveHighWater = true;
     return false;
   }
@@ -91,30 +110,26 @@ export class Outbox {
   /** Hands everything to the stream, fragments too: for the end. */
   flushAll(): void {
     this.flush();
-    if (this.#closed) return;
-    while (this.#bulk !== undefined && !this.#bulk.isEmpty) this.#bulk.next(this.#writeBulk);
+    while (!this.#closed && this.#bulkBytes > 0) this.#feed();
   }
 
   flush(): void {
-    const { writer } = this;
-    const bytes = writer.position;
+    const bytes = this.#newBytes;
     if (bytes === 0 || this.#closed) return;
+    const { writer } = this;
     this.writtenBytes += bytes;
     this.writes++;
-    if (bytes < COPY_BYTES) {
-      this.#stream.write(Buffer.from(writer.buffer.subarray(0, bytes)));
-      writer.position = 0;
-    } else {
-      this.#stream.write(writer.take());
-    }
-    this.#unsentBytes = this.#stream.bufferedBytes;
+    this.#stream.write(writer.buffer.subarray(this.#givenTo, writer.position));
+    this.#givenTo = writer.position;
+    this.#reuse();
   }
 
   /** The stream has nothing left to send. */
   drain(): void {
-    this.#unsentBytes = this.#stream.bufferedBytes;
-    this.#bulkWaits = this.#bulkWaits && this.#unsentBytes > 0;
-    if (this.#bulkBytes > 0 && !this.#closed) this.#schedule();
+    this.#reuse();
+    if (this.#unsentBytes === 0) this.#bulkWaits = false;
+    // Not while the stream is full: asking each turn would keep an idle program busy.
+    if (this.#bulkBytes > 0 && !this.#bulkWaits && !this.#closed) this.#schedule();
     if (!this.#aboveHighWater || this.#closed || this.waitingBytes > this.#highWaterBytes) return;
     this.#aboveHighWater = false;
     this.#clock.clearTimeout(this.#look);
@@ -130,7 +145,7 @@ export class Outbox {
   close(): void {
     this.#closed = true;
     this.#aboveHighWater = false;
-    this.writer.position = 0;
+    this.#forget();
     this.#bulk?.clear();
     this.#clock.clearTimeout(this.#look);
   }
@@ -138,25 +153,55 @@ export class Outbox {
   #onTurn = (): void => {
     this.#scheduled = false;
     this.flush();
-    if (this.#bulkBytes > 0) this.#feed();
+    if (this.#bulkBytes > 0 && !this.#bulkWaits && !this.#closed) this.#feed();
     if (this.#aboveHighWater) this.#lookAgain();
   };
 
-  /** Gives the stream some fragments, unless it still has those of before. */
+  #forget(): void {
+    this.#givenTo = 0;
+    this.writer.position = 0;
+  }
+
+  /** Looks what the stream has taken: buffers that it has done with are filled again. */
+  #reuse(): void {
+    const { writer } = this;
+    this.#unsentBytes = this.#stream.bufferedBytes;
+    if (this.#unsentBytes > 0) {
+      if (writer.buffer.length - writer.position >= ROOM_BYTES || this.#newBytes > 0) return;
+      this.#lent.push(writer.buffer);
+      writer.renew(this.#pool.take(2 * FLUSH_BYTES));
+      this.#givenTo = 0;
+      return;
+    }
+    if (this.#newBytes === 0) {
+      this.#forget();
+      if (writer.buffer.length > LONG_BYTES) writer.renew(this.#pool.take(FIRST_BYTES));
+    }
+    if (this.#lent.length === 0) return;
+    for (const buffer of this.#lent) this.#pool.give(buffer);
+    this.#lent = [];
+  }
+
+  /** Gives the stream some fragments, all in one write. */
   #feed(): void {
     const bulk = this.#bulk!;
-    if (this.#bulkWaits || this.#closed) return;
-    const until = this.writtenBytes + BULK_BYTES;
-    while (!bulk.isEmpty && this.writtenBytes < until) bulk.next(this.#writeBulk);
-    this.#unsentBytes = this.#stream.bufferedBytes;
+    const pieces = this.#pieces;
+    const before = this.writtenBytes;
+    while (!bulk.isEmpty && this.writtenBytes - before < BULK_BYTES) {
+      const whole = bulk.next(this.#take);
+      if (whole !== undefined) this.#lent.push(whole);
+    }
+    this.writes++;
+    this.#bulkWaits = !this.#stream.writeAll(pieces);
+    pieces.length = 0;
+    this.#reuse();
     // A turn later, and not when the stream drains: that can be at once, and others want their turn too.
     if (!this.#bulkWaits && !bulk.isEmpty) this.#schedule();
   }
 
-  #writeBulk = (bytes: Buffer): void => {
+  #take = (bytes: Buffer): void => {
     this.writtenBytes += bytes.length;
-    this.writes++;
-    if (!this.#stream.write(bytes)) this.#bulkWaits = true;
+    this.#pieces.push(bytes);
   };
 
   /**

@@ -1,4 +1,3 @@
-import { ByteWriter } from '../codec/writer.ts';
 import { DecodeError, LimitError } from '../errors.ts';
 import type { Atom } from '../term/atom.ts';
 
@@ -11,8 +10,21 @@ export interface AssemblyLimits {
   readonly fragmentedBytes: number;
 }
 
-/** Pieces from this size on are kept where they arrived; shorter ones are copied together, so that none keeps a whole chunk. */
-const KEEP_BYTES = 32 * 1024;
+/**
+ * How much room a message gets when its first piece comes, and each time it proves too little: this many times what
+ * has come, at most what its fragments can hold. So 1 MiB from a real node is copied once, and a promise of gigabytes
+ * costs nothing.
+ */
+const ROOM_AHEAD = 32;
+
+const NOTHING = Buffer.alloc(0);
+
+/** A message that has come: control tuple and payload, and what its first fragment's header refers to. */
+export interface Whole {
+  /** In memory of its own. */
+  readonly data: Buffer;
+  readonly refs: readonly Atom[];
+}
 
 /** One message of which fragments are missing. */
 class Unfinished {
@@ -21,33 +33,44 @@ class Unfinished {
   /** The references of its first fragment: later frames may change the cache. */
   readonly refs: readonly Atom[];
   bytes = 0;
-  readonly #parts: Uint8Array[] = [];
-  readonly #tail = new ByteWriter(64);
+  #data: Buffer;
 
   constructor(fragment: number, refs: readonly Atom[]) {
     this.fragment = fragment;
     this.refs = refs;
+    this.#data = NOTHING;
   }
 
-  add(piece: Buffer): void {
-    this.bytes += piece.length;
-    if (piece.length < KEEP_BYTES) {
-      this.#tail.bytes(piece);
-      return;
-    }
-    this.#seal();
-    this.#parts.push(piece);
+  /** `limitBytes` is the longest that the message can become. */
+  add(piece: Buffer, limitBytes: number): void {
+    const needed = this.bytes + piece.length;
+    if (needed > this.#data.length) this.#grow(piece.length, needed, limitBytes);
+    this.#data.set(piece, this.bytes);
+    this.bytes = needed;
   }
 
+  /** Takes a piece of `length` bytes of which the first are here. @returns where the others belong */
+  open(here: Buffer, length: number, limitBytes: number): Buffer {
+    const needed = this.bytes + length;
+    if (needed > this.#data.length) this.#grow(length, needed, limitBytes);
+    this.#data.set(here, this.bytes);
+    const rest = this.#data.subarray(this.bytes + here.length, needed);
+    this.bytes = needed;
+    return rest;
+  }
+
+  /** What came, in memory of its own. */
   joined(): Buffer {
-    this.#seal();
-    return Buffer.concat(this.#parts, this.bytes);
+    return this.#data.subarray(0, this.bytes);
   }
 
-  #seal(): void {
-    if (this.#tail.position === 0) return;
-    this.#parts.push(this.#tail.toBytes());
-    this.#tail.position = 0;
+  #grow(pieceBytes: number, needed: number, limitBytes: number): void {
+    // Every fragment but the last is as long as the first, from a real node.
+    const expected = needed + (this.fragment - 1) * pieceBytes;
+    const room = Math.min(expected, needed * ROOM_AHEAD, limitBytes);
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, room));
+    grown.set(this.#data.subarray(0, this.bytes));
+    this.#data = grown;
   }
 }
 
@@ -60,6 +83,8 @@ export class Assembly {
   readonly #limits: AssemblyLimits;
   readonly #open = new Map<bigint, Unfinished>();
   #bytes = 0;
+  /** Of which message, by its sequence, a piece is coming in that `room` was made for. */
+  #placing = 0n;
 
   constructor(limits: AssemblyLimits) {
     this.#limits = limits;
@@ -102,11 +127,7 @@ export class Assembly {
    * A further fragment. The message when it was the last.
    * @throws DecodeError when it does not follow the one before, LimitError past a limit
    */
-  next(
-    sequence: bigint,
-    fragment: bigint,
-    piece: Buffer,
-  ): { data: Buffer; refs: readonly Atom[] } | undefined {
+  next(sequence: bigint, fragment: bigint, piece: Buffer): Whole | undefined {
     const message = this.#open.get(sequence);
     if (message === undefined)
       throw new DecodeError(`fragment ${fragment} of sequence ${sequence} came without a first one`, 2);
@@ -115,8 +136,31 @@ export class Assembly {
         `expected fragment ${message.fragment - 1} of sequence ${sequence}, got ${fragment}`,
         10,
       );
-    message.fragment--;
     this.#add(message, piece);
+    return this.#advance(sequence, message);
+  }
+
+  /**
+   * A further fragment of `length` bytes, of which the first are `here` and the others still come.
+   * @returns where they belong; undefined when `next` is to be told of it once it is whole, being not as it should
+   */
+  room(sequence: bigint, fragment: bigint, here: Buffer, length: number): Buffer | undefined {
+    const { frameBytes, fragmentedBytes } = this.#limits;
+    const message = this.#open.get(sequence);
+    if (message === undefined || fragment !== BigInt(message.fragment - 1)) return undefined;
+    if (message.bytes + length > frameBytes || this.#bytes + length > fragmentedBytes) return undefined;
+    this.#placing = sequence;
+    this.#bytes += length;
+    return message.open(here, length, frameBytes);
+  }
+
+  /** The bytes that `room` was made for have come. The message when they were its last. */
+  placed(): Whole | undefined {
+    return this.#advance(this.#placing, this.#open.get(this.#placing)!);
+  }
+
+  #advance(sequence: bigint, message: Unfinished): Whole | undefined {
+    message.fragment--;
     if (message.fragment > 1) return undefined;
     this.#drop(sequence);
     return { data: message.joined(), refs: message.refs };
@@ -124,18 +168,18 @@ export class Assembly {
 
   #add(message: Unfinished, piece: Buffer): void {
     const { frameBytes, fragmentedBytes } = this.#limits;
-    message.add(piece);
-    this.#bytes += piece.length;
-    if (message.bytes > frameBytes)
+    if (message.bytes + piece.length > frameBytes)
       throw new LimitError(
         'frameBytes',
         `a message in fragments is longer than ${frameBytes} bytes (limits.frameBytes)`,
       );
-    if (this.#bytes > fragmentedBytes)
+    if (this.#bytes + piece.length > fragmentedBytes)
       throw new LimitError(
         'fragmentedBytes',
         `unfinished messages hold more than ${fragmentedBytes} bytes (limits.fragmentedBytes)`,
       );
+    message.add(piece, frameBytes);
+    this.#bytes += piece.length;
   }
 
   #drop(sequence: bigint): void {

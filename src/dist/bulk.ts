@@ -68,26 +68,37 @@ export class BulkQueue {
     return this.#lane(from).sequence;
   }
 
-  /** Takes control tuple and payload of a message from the byte `at` on, which starts the fragment `fragment`. */
+  /**
+   * Takes control tuple and payload of a message from the byte `at` on, which starts the fragment `fragment`. The
+   * memory behind `data` is the message's own.
+   */
   message(from: Pid, data: Buffer, at: number, fragment: number): void {
     this.#lane(from).items.push({ number: ++this.#numbers, data, at, fragment });
     this.bytes += data.length - at;
     if (data.length > this.longestBytes) this.longestBytes = data.length;
   }
 
-  /** Gives out the next frame, in one or two pieces. Not when empty. */
-  next(write: (bytes: Buffer) => void): void {
+  /**
+   * Gives out the next frame, in one or two pieces. Not when empty.
+   * @returns the memory of a message whose last fragment this was: once it is written nobody reads it any more
+   */
+  next(write: (bytes: Buffer) => void): Buffer | undefined {
     const [from, lane] = this.#lanes.entries().next().value!;
     const item = lane.items[0]!;
+    let done: Buffer | undefined;
     this.#lanes.delete(from);
     if (item.fragment === 0) {
       this.bytes -= item.data.length;
       write(item.data);
-    } else this.#fragment(lane, item, write);
+    } else {
+      this.#fragment(lane, item, write);
+      if (item.fragment === 0) done = Buffer.from(item.data.buffer);
+    }
     if (item.fragment === 0) lane.items.shift();
     if (lane.items.length > 0) this.#lanes.set(from, lane);
     this.#release(write);
     if (this.bytes === 0) this.longestBytes = 0;
+    return done;
   }
 
   clear(): void {
@@ -101,7 +112,8 @@ export class BulkQueue {
     const first = item.at === 0;
     const end = item.fragment === 1 ? item.data.length : item.at + FRAGMENT_DATA_BYTES;
     // A first fragment that starts here refers to no atom: its header is the one byte 0.
-    const head = Buffer.alloc(4 + FRAGMENT_HEAD_BYTES + (first ? 1 : 0));
+    const head = Buffer.allocUnsafe(4 + FRAGMENT_HEAD_BYTES + (first ? 1 : 0));
+    if (first) head[4 + FRAGMENT_HEAD_BYTES] = 0;
     head.writeUInt32BE(head.length - 4 + end - item.at, 0);
     fragmentHead(head, 4, first, lane.sequence, item.fragment);
     write(head);

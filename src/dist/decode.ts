@@ -14,7 +14,7 @@ import type { Atom } from '../term/atom.ts';
 import type { TermDecoder } from '../term/etf/decode.ts';
 import type { Pid } from '../term/identifiers.ts';
 import { Tuple } from '../term/tuple.ts';
-import { Assembly, type AssemblyLimits } from './assembly.ts';
+import { Assembly, type AssemblyLimits, type Whole } from './assembly.ts';
 import { AtomReader } from './atom-reader.ts';
 import * as op from './operations.ts';
 import type { ControlSink } from './sink.ts';
@@ -68,12 +68,14 @@ export class DistDecoder {
   }
 
   /**
-   * Takes one frame without its length: `buffer[start..end)`. Nothing in what the sink gets points into it.
+   * Takes one frame without its length: `buffer[start..end)`. Nothing in what the sink gets points into it, unless
+   * `isOwn` says that the buffer holds this frame alone; then a binary that makes up most of it stays where it is.
    * @throws DecodeError when it cannot be read (its offset counts from the start of the frame; in a message of
    * several fragments, of their joined data), LimitError when a message in fragments is past a limit: the link is
    * to be closed. The sink was not called then.
    */
-  frame(buffer: Buffer, start: number, end: number): void {
+  frame(buffer: Buffer, start: number, end: number, isOwn = false): void {
+    this.#terms.isOwn = isOwn;
     if (start === end) {
       this.#sink.tick();
       return;
@@ -134,13 +136,37 @@ export class DistDecoder {
     if (fragment === 0n) throw new DecodeError('a fragment has the number 0', 10);
     let position = start + FRAGMENT_BYTES;
     if (kind === NEXT_FRAGMENT) {
-      const whole = assembly.next(sequence, fragment, buffer.subarray(position, end));
-      if (whole !== undefined) this.#message(whole.refs, whole.data, 0, 0, whole.data.length);
+      this.#whole(assembly.next(sequence, fragment, buffer.subarray(position, end)));
       return;
     }
     position = atoms.read(buffer, position, end, start);
     if (fragment === 1n) this.#message(atoms.refs, buffer, start, position, end);
     else assembly.first(sequence, fragment, buffer.subarray(position, end), [...atoms.refs]);
+  }
+
+  #whole(whole: Whole | undefined): void {
+    if (whole === undefined) return;
+    this.#terms.isOwn = true;
+    this.#message(whole.refs, whole.data, 0, 0, whole.data.length);
+  }
+
+  /**
+   * A frame of `length` bytes is coming of which only `buffer[start..end)` is here. If it is a further fragment its
+   * data goes straight to its message: these bytes are taken, and the others belong where the answer says; then
+   * `placed` is to be called. Otherwise `frame` gets it once it is whole.
+   */
+  room(buffer: Buffer, start: number, end: number, length: number): Buffer | undefined {
+    if (this.#assembly === undefined || end - start < FRAGMENT_BYTES) return undefined;
+    if (buffer[start] !== op.VERSION_MAGIC || buffer[start + 1] !== NEXT_FRAGMENT) return undefined;
+    const sequence = buffer.readBigUInt64BE(start + 2);
+    const fragment = buffer.readBigUInt64BE(start + 10);
+    const here = buffer.subarray(start + FRAGMENT_BYTES, end);
+    return this.#assembly.room(sequence, fragment, here, length - FRAGMENT_BYTES);
+  }
+
+  /** The fragment that `room` was asked about has come. Throws as `frame` does. */
+  placed(): void {
+    this.#whole(this.#assembly?.placed());
   }
 
   /** The control tuple, from its operation on. Operations that carry most of the traffic come first. */

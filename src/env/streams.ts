@@ -54,10 +54,12 @@ export interface Stream {
   readonly localPort: number;
   start(handlers: StreamHandlers): void;
   /**
-   * Queues bytes, which must not be changed afterwards. Returns false when more than the system's buffer waits
-   * (call `drain` follows). After the end it does nothing and returns false.
+   * Queues bytes, which must not be changed before `bufferedBytes` is 0 again. Returns false when more than the
+   * system's buffer waits (call `drain` follows). After the end it does nothing and returns false.
    */
   write(bytes: Uint8Array): boolean;
+  /** As `write` for each, in one system call where that can be. */
+  writeAll(pieces: readonly Uint8Array[]): boolean;
   /** Bytes accepted by `write` and not yet taken by the operating system. */
   readonly bufferedBytes: number;
   /** Stop and resume the flow of `data`. */

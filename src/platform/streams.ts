@@ -156,6 +156,17 @@ class TcpStream implements Stream {
     return this.#socket.write(bytes);
   }
 
+  writeAll(pieces: readonly Uint8Array[]): boolean {
+    const socket = this.#socket;
+    if (!socket.writable) return false;
+    let taken = true;
+    socket.cork();
+    for (const piece of pieces) taken = socket.write(piece);
+    socket.uncork();
+    // While corked, `write` only counts; whether anything waits is known now.
+    return taken || socket.writableLength === 0;
+  }
+
   get bufferedBytes(): number {
     return this.#socket.writableLength;
   }

@@ -229,6 +229,12 @@ class SimStream implements Stream {
     this.#network.dialled(this.#process.name, name, 'asked its port mapper');
   }
 
+  writeAll(pieces: readonly Uint8Array[]): boolean {
+    let taken = true;
+    for (const piece of pieces) taken = this.write(piece);
+    return taken;
+  }
+
   pause(): void {
     this.#isPaused = true;
   }

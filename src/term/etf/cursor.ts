@@ -8,6 +8,8 @@ export class TermCursor {
   /** Where reading goes on; after `decode`, the byte after the term. */
   position = 0;
   end = 0;
+  /** The memory behind the buffer holds nothing else and is not written again: parts of it may be given away. */
+  isOwn = false;
 
   private base = 0;
 

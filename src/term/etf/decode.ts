@@ -71,7 +71,7 @@ const MAX_CACHED_KEY = 32;
  * Reads terms, for one connection or one call.
  *
  * A cursor (`buffer`, `position`, `end`) runs over bytes that the caller owns; nothing that is returned points into
- * them. Atoms, pids and map keys that a peer repeats are remembered in three small tables (first come, replaced by
+ * them, unless the caller gives them away (`isOwn`): then a binary that is most of them is not copied. Atoms, pids and map keys that a peer repeats are remembered in three small tables (first come, replaced by
  * the next with the same hash), so that repeated traffic costs neither strings nor table look-ups.
  *
  * Bounds: every declared count is compared with the bytes that remain before anything is allocated, and nesting
@@ -267,8 +267,15 @@ export class TermDecoder extends IdentifierReader {
     const start = p + 5;
     if (length > this.end - start) this.fail(`a binary of ${length} bytes is announced`);
     this.position = start + length;
-    if (this.bytesOnly) return copyOf(b, start, length);
-    return textOf(b, start, length) ?? copyOf(b, start, length);
+    if (this.bytesOnly) return this.copy(b, start, length);
+    return textOf(b, start, length) ?? this.copy(b, start, length);
+  }
+
+  /** Bytes to keep. Where they are most of memory that is ours they stay there, and keep the little that is around them. */
+  private copy(b: Buffer, start: number, length: number): Uint8Array {
+    if (this.isOwn && length > b.buffer.byteLength >> 1)
+      return new Uint8Array(b.buffer, b.byteOffset + start, length);
+    return copyOf(b, start, length);
   }
 
   /** A key that is a binary of UTF-8; undefined, and nothing consumed, if it is not UTF-8. */
@@ -315,9 +322,9 @@ export class TermDecoder extends IdentifierReader {
       this.fail(`a bit string of ${length} bytes uses ${bits} bits of the last`);
     const start = this.position + 1;
     this.position = start + length;
-    if (length > 0 && bits < 8) return new BitString(copyOf(this.buffer, start, length), bits);
-    if (this.bytesOnly) return copyOf(this.buffer, start, length);
-    return textOf(this.buffer, start, length) ?? copyOf(this.buffer, start, length);
+    if (length > 0 && bits < 8) return new BitString(this.copy(this.buffer, start, length), bits);
+    if (this.bytesOnly) return this.copy(this.buffer, start, length);
+    return textOf(this.buffer, start, length) ?? this.copy(this.buffer, start, length);
   }
 
   private deeper(depth: number): number {

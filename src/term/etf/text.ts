@@ -23,11 +23,22 @@ export function textOf(b: Buffer, start: number, length: number): string | undef
     const text = shortAscii(b, start, stop);
     if (text !== undefined) return text;
   }
-  if (length >= LONG_TEXT) return isUtf8(b.subarray(start, stop)) ? b.utf8Slice(start, stop) : undefined;
+  if (length >= LONG_TEXT) {
+    if (length > 4 * LONG_TEXT && !beginsAsText(b, start)) return undefined;
+    return isUtf8(b.subarray(start, stop)) ? b.utf8Slice(start, stop) : undefined;
+  }
   const text = b.utf8Slice(start, stop);
   // Bytes that are not UTF-8 come out as U+FFFD; so may U+FFFD itself, which is worth a second look.
   if (text.includes('\ufffd') && !isUtf8(b.subarray(start, stop))) return undefined;
   return text;
+}
+
+/** Whether the first bytes may be the beginning of UTF-8: the check of all of them does not stop at the first fault. */
+function beginsAsText(b: Buffer, start: number): boolean {
+  let stop = start + LONG_TEXT;
+  // Not in the middle of a character: back to where one starts. Four bytes is the longest.
+  while (stop > start + LONG_TEXT - 4 && (b[stop]! & 0xc0) === 0x80) stop--;
+  return isUtf8(b.subarray(start, stop));
 }
 
 function shortAscii(b: Buffer, start: number, stop: number): string | undefined {
