@@ -87,6 +87,8 @@ export type {
   Resolve,
   ResolverFunction,
 } from './registry/global/index.ts';
+export type { Groups } from './registry/groups/groups.ts';
+export type { GroupEvent, GroupListener, GroupMonitor, Scope } from './registry/groups/scope.ts';
 export type { DecodeOptions, EncodeOptions } from './term/index.ts';
 export {
   Atom,

@@ -1,6 +1,6 @@
 /** The face of a node: what users call. What stands behind it is joined in `rooms.ts`. */
 import type { Env, LogArea } from './env/index.ts';
-import { BeamishError, ConnectionError } from './errors.ts';
+import { BeamishError, ConnectionError, OptionsError } from './errors.ts';
 import { withDeadline } from './kernel/deadline.ts';
 import type { NodeView } from './kernel/system-processes.ts';
 import { type PeerInfo, peerInfo } from './node-events.ts';
@@ -25,6 +25,7 @@ import type {
 import { toReason } from './process/reasons.ts';
 import { Watch, type WatchOptions } from './process/watch.ts';
 import type { GlobalRegistry } from './registry/global/index.ts';
+import type { Groups } from './registry/groups/groups.ts';
 import { Rooms } from './rooms.ts';
 import { atom } from './term/atom.ts';
 import type { Pid } from './term/identifiers.ts';
@@ -268,6 +269,17 @@ export class Node {
   /** Names that are unique in the whole cluster, and locks: what OTP's `global` keeps. */
   get global(): GlobalRegistry {
     return this.#rooms.global;
+  }
+
+  /**
+   * Groups of processes that all connected visible nodes know: the scope `pg`, and others by `groups.scope(name)`.
+   * @throws OptionsError with `registry: false`
+   */
+  get groups(): Groups {
+    const { groups } = this.#rooms;
+    if (groups === undefined)
+      throw new OptionsError('registry', `${this.name} was started with registry: false, so it has no groups`);
+    return groups;
   }
 
   // ---- other nodes

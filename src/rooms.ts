@@ -26,6 +26,7 @@ import { NodeEvents, peerInfo } from './node-events.ts';
 import { aliveOf, hostOf, type ResolvedOptions } from './options.ts';
 import { ProcessSystem } from './process/system.ts';
 import { GLOBAL_NAME_SERVER, GlobalRegistry } from './registry/global/index.ts';
+import { Groups, SCOPES_SUPERVISOR } from './registry/groups/groups.ts';
 import { Telemetry } from './telemetry/events.ts';
 import { Logger } from './telemetry/logger.ts';
 import { atom } from './term/atom.ts';
@@ -45,6 +46,8 @@ export class Rooms {
   rpc!: Rpc;
   global!: GlobalRegistry;
   discovery: Discovery | undefined;
+  /** Absent with `registry: false`. */
+  groups: Groups | undefined;
   port: number | undefined;
   creation = 0;
   readonly #viewOf: () => NodeView;
@@ -135,6 +138,7 @@ export class Rooms {
       });
       sink.unlinked = (id, from, to) => this.processes.signalUnlinkAck(id, from, to);
       this.global = this.#makeGlobal();
+      if (this.options.registry) this.groups = this.#makeGroups();
       // Our own modules come last: nobody's exports can take their place.
       const exports = new Exports(
         this.options.exports,
@@ -154,6 +158,7 @@ export class Rooms {
           ...(this.global.isPresent
             ? [{ name: GLOBAL_NAME_SERVER, actor: this.global.server(), args: [] }]
             : []),
+          ...(this.groups ? [{ name: SCOPES_SUPERVISOR, actor: this.groups.supervisor, args: [] }] : []),
         ],
         makeEpmd: () => this.#epmdDriver(),
         makeDiscovery: Object.keys(topologies).length > 0 ? () => this.#makeDiscovery() : undefined,
@@ -258,6 +263,20 @@ export class Rooms {
     return this.discovery;
   }
 
+  #makeGroups(): Groups {
+    return new Groups({
+      processes: this.processes,
+      clock: this.env.clock,
+      telemetry: this.telemetry,
+      logger: this.logger,
+      visibleNodes: () => {
+        const peers = [...this.connections.all()].map(({ peer }) => peer);
+        return peers.filter(({ hidden }) => !hidden).map(({ name }) => name);
+      },
+      isConnected: (nodeName) => this.connections.up(nodeName) !== undefined,
+    });
+  }
+
   /** Idempotent. Resolves when the last timer and socket are gone. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -265,6 +284,7 @@ export class Rooms {
   }
 
   async #stop(): Promise<void> {
+    this.groups?.stop();
     await this.#tree?.stop();
     await this.processes?.stop();
     await this.connections.stop();

@@ -230,7 +230,8 @@ function rest(list: unknown[] | ImproperList, elements: readonly unknown[], take
 
 type Pair = readonly [unknown, unknown];
 
-function pairsOf(map: object): Pair[] {
+/** Keys and values of a map in any of its shapes. @internal */
+export function pairsOf(map: object): Pair[] {
   if (map instanceof Map) return [...map];
   if (map instanceof AtomMap) return Object.entries(map).map(([key, value]): Pair => [atom(key), value]);
   return Object.entries(map);
