@@ -278,7 +278,10 @@ export class Node {
   get groups(): Groups {
     const { groups } = this.#rooms;
     if (groups === undefined)
-      throw new OptionsError('registry', `${this.name} was started with registry: false, so it has no groups`);
+      throw new OptionsError(
+        'registry',
+        `${this.name} was started with registry: false, so it has no groups`,
+      );
     return groups;
   }
 

@@ -25,7 +25,11 @@ const idle = (node: Node): Pid => node.spawn(async (self: Self) => void (await s
 const end = (node: Node, pid: Pid) => node.exit(pid, 'kill');
 
 /** Resolves when a group of a node has so many members. */
-async function grown(scope: Node['groups'] | ReturnType<Node['groups']['scope']>, group: unknown, size: number) {
+async function grown(
+  scope: Node['groups'] | ReturnType<Node['groups']['scope']>,
+  group: unknown,
+  size: number,
+) {
   if (scope.members(group).length === size) return;
   await new Promise<void>((resolve) => {
     const watch = scope.monitor(group, () => {
@@ -68,7 +72,18 @@ describe('groups of one node', () => {
     const { groups } = node;
     const pid = idle(node);
     await groups.join(tuple(atom('room'), 7, { a: 1, b: [2] }), pid);
-    expect(groups.members(tuple(atom('room'), 7n, new Map<string, unknown>([['b', [2]], ['a', 1]])))).toEqual([pid]);
+    expect(
+      groups.members(
+        tuple(
+          atom('room'),
+          7n,
+          new Map<string, unknown>([
+            ['b', [2]],
+            ['a', 1],
+          ]),
+        ),
+      ),
+    ).toEqual([pid]);
     await groups.join('text', pid);
     expect(groups.members(Buffer.from('text'))).toEqual([pid]);
     expect(groups.members(atom('text'))).toEqual([]);
@@ -81,7 +96,9 @@ describe('groups of one node', () => {
   it('take processes of this node only', async () => {
     const [a, b] = [await start('a'), await start('b')];
     await expect(a.groups.join('room', [idle(a), idle(b)])).rejects.toThrow(OptionsError);
-    await expect(a.groups.join('room', 'name' as never)).rejects.toThrow(/only processes of a-.*"name"|<<"name">>/);
+    await expect(a.groups.join('room', 'name' as never)).rejects.toThrow(
+      /only processes of a-.*"name"|<<"name">>/,
+    );
     await expect(a.groups.leave('room', idle(b))).rejects.toThrow(OptionsError);
     expect(a.groups.which()).toEqual([]);
     // One that has ended joins, and has left.
@@ -166,7 +183,10 @@ describe('groups of one node', () => {
     const three = idle(node);
     await groups.join('room', three);
     expect(sorted(groups.members('room'))).toEqual(sorted([one, three]));
-    expect(told).toEqual([['room', [two]], ['room', [two]]]);
+    expect(told).toEqual([
+      ['room', [two]],
+      ['room', [two]],
+    ]);
     end(node, node.whereis('pg_scopes')!);
     await groups.join('room', three);
     end(node, three);

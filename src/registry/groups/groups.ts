@@ -55,7 +55,10 @@ export class Groups extends Scope {
     const { processes } = this.#around;
     const holder = processes.whereis(name);
     if (holder !== undefined)
-      throw new NameTakenError(name, `the name ${name} is taken by ${describePid(holder)}: no scope can have it`);
+      throw new NameTakenError(
+        name,
+        `the name ${name} is taken by ${describePid(holder)}: no scope can have it`,
+      );
     const made = new Scope(name, this.#around);
     this.#scopes.set(name, made);
     if (this.#stopped) made.fail(stoppedError(processes.node));

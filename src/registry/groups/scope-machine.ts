@@ -220,8 +220,10 @@ export class ScopeMachine {
   // ---- scope processes of other nodes
 
   #ask(node: string): void {
-    this.#asked.set(node, { told: false });
     this.#wish({ type: 'send', to: node, message: discoverMessage(this.#self!) });
+    // It may have been quicker, and is known by its process.
+    for (const pid of this.#peers.keys()) if (pid.node === node) return;
+    this.#asked.set(node, { told: false });
     this.#wish({ type: 'arm', node, afterMs: ANSWER_MS });
   }
 
@@ -255,21 +257,23 @@ export class ScopeMachine {
       // It has them; once more in one piece, since less would look as if the others had left.
       this.#wish({ type: 'send', to: pid, message: syncMessage(this.#self!, this.#allLocal()) });
     } else this.#introduce(pid, peer);
-    if (known === undefined)
-      this.#wish({ type: 'send', to: pid, message: discoverMessage(this.#self!) });
+    if (known !== undefined) return;
+    this.#wish({ type: 'monitor', pid });
+    this.#wish({ type: 'send', to: pid, message: discoverMessage(this.#self!) });
   }
 
   #meet(pid: Pid): Peer {
     const peer: Peer = { pid, groups: new Map(), told: this.#asked.get(pid.node)?.told ?? false };
     this.#asked.delete(pid.node);
     this.#peers.set(pid, peer);
-    this.#wish({ type: 'monitor', pid });
     return peer;
   }
 
   /** All that a peer has, in place of what it had. */
   #synced(pid: Pid, groups: readonly GroupPids[]): void {
-    const peer = this.#peers.get(pid) ?? this.#meet(pid);
+    const known = this.#peers.get(pid);
+    const peer = known ?? this.#meet(pid);
+    if (known === undefined) this.#wish({ type: 'monitor', pid });
     const next = new Map<Group, readonly Pid[]>();
     for (const { group, pids } of groups) if (pids.length > 0) next.set(this.#group(group), pids);
     for (const [group, members] of [...peer.groups])
