@@ -22,7 +22,9 @@ afterEach(() => nodes.close());
 
 type SystemNode = Awaited<ReturnType<Nodes['start']>>;
 
-const SYSTEM = ['beamish_sup', 'epmd', 'net_kernel', 'beamish', 'rex', 'net_connections'];
+const SYSTEM = ['beamish_sup', 'epmd', 'net_kernel', 'beamish', 'rex', 'pg_scopes', 'net_connections'];
+/** Further down. */
+const SCOPE = 'pg';
 
 /** Kills a process of a node and waits until another has its name. */
 async function killed(node: SystemNode, name: string): Promise<void> {
@@ -70,13 +72,14 @@ function counting(peer: () => string | undefined): Strategy & { starts: number; 
 describe('the tree of system processes', () => {
   it('holds them all under their names, in the order they start', async () => {
     const node = await nodes.start({ discovery: counting(() => undefined) });
-    expect(node.registered()).toEqual([...SYSTEM, 'discovery', 'user_sup']);
+    expect(node.registered().filter((name) => name !== SCOPE)).toEqual([...SYSTEM, 'discovery', 'user_sup']);
     const listed = await children(node, 'beamish_sup');
     expect(listed.map(({ id }) => id)).toEqual([
       'epmd',
       'net_kernel',
       'beamish',
       'rex',
+      'pg_scopes',
       'net_connections',
       'discovery',
       'user_sup',
@@ -84,7 +87,8 @@ describe('the tree of system processes', () => {
     expect(listed.map(({ pid }) => pid)).toEqual(
       [...SYSTEM.slice(1), 'discovery', 'user_sup'].map((name) => node.whereis(name)),
     );
-    expect((await nodes.start({ listen: false })).registered()).toEqual([...SYSTEM, 'user_sup']);
+    const alone = await nodes.start({ listen: false, registry: false });
+    expect(alone.registered()).toEqual([...SYSTEM.filter((name) => name !== 'pg_scopes'), 'user_sup']);
   });
 
   it.each(['net_kernel', 'beamish'])('starts %s again under its name', async (name) => {
