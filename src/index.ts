@@ -15,6 +15,7 @@ export type {
   DnsOptions,
   EpmdStrategyOptions,
   GossipOptions,
+  HostAt,
   HostsOptions,
   Strategy,
   StrategyContext,
@@ -53,7 +54,7 @@ export {
   OptionsError,
 } from './errors.ts';
 export type { ExportedModules } from './kernel/exports.ts';
-export type { NodeSnapshot, NodesKind } from './node.ts';
+export type { ConnectOptions, NodeSnapshot, NodesKind } from './node.ts';
 export { Node, startNode } from './node.ts';
 export type { PeerInfo } from './node-events.ts';
 export type { EpmdOptions, ListenOptions, NodeOptions } from './options.ts';

@@ -19,7 +19,8 @@ export interface EpmdOptions {
    * - `auto`: register with whoever answers on the port; when none does, become the port mapper
    * - `external`: only ever register with another's
    * - `embedded`: be the port mapper, or fail
-   * - `off`: neither register nor look up
+   * - `off`: do not register. Others find this node by `connect(name, { port })`, `hosts([{ name, port }])` or their
+   *   `nodePort`; this one still asks the port mappers of others for nodes that it was not told the port of
    * @default "auto"
    */
   readonly mode?: 'auto' | 'external' | 'embedded' | 'off';
@@ -27,6 +28,11 @@ export interface EpmdOptions {
   readonly port?: number;
   /** Address where the embedded one listens. @default `ERL_EPMD_ADDRESS`, then where the node listens */
   readonly host?: string;
+  /**
+   * Port where every other node listens, each on a host of its own: no port mapper is asked for it. The same as OTP's
+   * `-erl_epmd_port`. @default none
+   */
+  readonly nodePort?: number;
 }
 
 /** What `startNode` takes. Unknown keys are refused, naming the known ones. */
@@ -40,6 +46,11 @@ export interface NodeOptions {
   readonly cookie?: string;
   /** Cookies for single peers, by full node name, where they differ from `cookie`. @default none */
   readonly cookies?: Readonly<Record<string, string>>;
+  /**
+   * Nodes that may connect to this one, and that it connects to: whole names (`a@host`), hosts (`host`) or names at any
+   * host (`a@`), as in OTP's `net_kernel:allow/1`. Others are told `not_allowed`. @default all
+   */
+  readonly allow?: readonly string[];
   /**
    * A hidden node is not in `nodes()` of BEAM nodes and is not spread through their mesh.
    * @default true, until this node speaks `global`: a visible node that does not would disturb a BEAM cluster
@@ -72,6 +83,11 @@ export interface NodeOptions {
   readonly preventOverlappingPartitions?: boolean;
   /** A peer that sends nothing for this long (within a quarter of it) is given up. Milliseconds. @default 60_000 */
   readonly netTickTime?: number;
+  /**
+   * How often within `netTickTime` a silent link is ticked and looked at, as OTP's `net_tickintensity`; the bounds of
+   * `netTickTime` are wider or narrower by one such part. From 4 to 1000. @default 4
+   */
+  readonly netTickIntensity?: number;
   /** How binaries that are valid UTF-8 arrive: as `string`, or like all others as `Uint8Array`. @default "text" */
   readonly binaries?: 'text' | 'bytes';
   readonly limits?: Partial<Limits>;
@@ -86,6 +102,7 @@ export const DEFAULT_OPTIONS = {
   registry: true,
   preventOverlappingPartitions: true,
   netTickTime: 60_000,
+  netTickIntensity: 4,
   binaries: 'text',
   limits: DEFAULT_LIMITS,
 } as const;
@@ -96,12 +113,15 @@ export interface ResolvedOptions {
   readonly longNames: boolean;
   readonly cookie: string;
   readonly cookies: ReadonlyMap<string, string>;
+  /** Undefined: all. */
+  readonly allow: readonly string[] | undefined;
   readonly hidden: boolean;
   readonly listen: { readonly host: string | undefined; readonly port: number } | false;
   readonly epmd: {
     readonly mode: 'auto' | 'external' | 'embedded' | 'off';
     readonly port: number;
     readonly host: string | undefined;
+    readonly nodePort: number | undefined;
   };
   readonly topologies: Readonly<Record<string, Strategy | Topology>>;
   readonly actors: readonly AnyActor[];
@@ -109,6 +129,7 @@ export interface ResolvedOptions {
   readonly registry: boolean;
   readonly preventOverlappingPartitions: boolean;
   readonly netTickTimeMs: number;
+  readonly netTickIntensity: number;
   readonly binaries: 'text' | 'bytes';
   readonly limits: Limits;
 }
@@ -117,6 +138,7 @@ const KNOWN = [
   'name',
   'cookie',
   'cookies',
+  'allow',
   'hidden',
   'listen',
   'epmd',
@@ -126,6 +148,7 @@ const KNOWN = [
   'registry',
   'preventOverlappingPartitions',
   'netTickTime',
+  'netTickIntensity',
   'binaries',
   'limits',
   'env',
@@ -164,6 +187,7 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
       options.cookie ?? env.host.variable('BEAMISH_COOKIE') ?? env.host.cookie(),
     ),
     cookies: resolveCookies(options.cookies),
+    allow: resolveAllow(options.allow),
     hidden: boolean('hidden', options.hidden ?? DEFAULT_OPTIONS.hidden),
     listen,
     epmd: resolveEpmd(options.epmd, listen, env),
@@ -180,6 +204,12 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
       options.netTickTime ?? DEFAULT_OPTIONS.netTickTime,
       100,
       2 ** 31 - 1,
+    ),
+    netTickIntensity: integer(
+      'netTickIntensity',
+      options.netTickIntensity ?? DEFAULT_OPTIONS.netTickIntensity,
+      4,
+      1000,
     ),
     binaries: oneOf('binaries', options.binaries ?? DEFAULT_OPTIONS.binaries, ['text', 'bytes']),
     limits,
@@ -254,6 +284,40 @@ function resolveCookies(given: NodeOptions['cookies']): ReadonlyMap<string, stri
   return cookies;
 }
 
+function resolveAllow(given: NodeOptions['allow']): readonly string[] | undefined {
+  if (given === undefined) return undefined;
+  if (!Array.isArray(given))
+    throw new OptionsError('allow', `allow: expected an array of node names and hosts, got ${show(given)}`);
+  for (const [index, entry] of given.entries())
+    if (typeof entry !== 'string' || !/^(?:[^@\s]+@)?[^@\s]+$|^[^@\s]+@$/.test(entry))
+      throw new OptionsError(
+        `allow[${index}]`,
+        `allow[${index}]: expected a node name ("a@host"), a host ("host") or a name at any host ("a@"), got ${show(entry)}`,
+      );
+  return [...given];
+}
+
+/**
+ * The address among the options of `connect`; undefined when there is none.
+ * @throws OptionsError
+ */
+export function resolveAddress(given: {
+  readonly host?: string;
+  readonly port?: number;
+  readonly signal?: AbortSignal;
+}): { readonly host?: string; readonly port: number } | undefined {
+  const { host, port } = object('connect', given, ['host', 'port', 'signal']);
+  if (port === undefined) {
+    if (host === undefined) return undefined;
+    throw new OptionsError(
+      'connect.port',
+      'connect.port: expected a port beside the host; without one the port mapper of the node is asked',
+    );
+  }
+  integer('connect.port', port, 1, 65_535);
+  return host === undefined ? { port } : { host: address('connect.host', host), port };
+}
+
 function resolveListen(given: NodeOptions['listen'], name: string): ResolvedOptions['listen'] {
   if (given === false) return false;
   const options = object('listen', given ?? {}, ['host', 'port']);
@@ -264,7 +328,7 @@ function resolveListen(given: NodeOptions['listen'], name: string): ResolvedOpti
 }
 
 function resolveEpmd(given: EpmdOptions | undefined, listen: ResolvedOptions['listen'], env: Env) {
-  const options = object('epmd', given ?? {}, ['mode', 'port', 'host']);
+  const options = object('epmd', given ?? {}, ['mode', 'port', 'host', 'nodePort']);
   const fromEnv = env.host.variable('ERL_EPMD_PORT');
   return {
     mode: oneOf('epmd.mode', options.mode ?? DEFAULT_OPTIONS.epmd.mode, [
@@ -283,6 +347,8 @@ function resolveEpmd(given: EpmdOptions | undefined, listen: ResolvedOptions['li
       (options.host === undefined ? undefined : address('epmd.host', options.host)) ??
       env.host.variable('ERL_EPMD_ADDRESS') ??
       (listen === false ? '127.0.0.1' : listen.host),
+    nodePort:
+      options.nodePort === undefined ? undefined : integer('epmd.nodePort', options.nodePort, 1, 65_535),
   };
 }
 

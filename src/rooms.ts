@@ -11,11 +11,12 @@ import type { NodeToRegister } from './connection/epmd-client.ts';
 import { EpmdKeeper } from './connection/epmd-keeper.ts';
 import { Discovery, type Whereabouts } from './discovery/index.ts';
 import type { Env } from './env/index.ts';
-import { ConnectionError } from './errors.ts';
 import { offeredFlags } from './handshake/flags.ts';
-import { Connections, type PeerAddress } from './kernel/connections.ts';
+import { Admission } from './kernel/admission.ts';
+import { Connections } from './kernel/connections.ts';
 import { Exports } from './kernel/exports.ts';
 import { Inbound } from './kernel/inbound.ts';
+import { Locator } from './kernel/locator.ts';
 import { Outbound } from './kernel/outbound.ts';
 import { rex } from './kernel/rex.ts';
 import { Rpc } from './kernel/rpc.ts';
@@ -39,6 +40,7 @@ export class Rooms {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly events: NodeEvents;
+  readonly locator: Locator;
   readonly inbound = new Map<Connection, Inbound>();
   connections!: Connections;
   processes!: ProcessSystem;
@@ -55,8 +57,6 @@ export class Rooms {
   /** Whether a process looks after the port mapper's client. */
   #epmdOwned = false;
   #tree: SystemTree | undefined;
-  /** Where nodes listen that discovery is connecting, as far as it was told. */
-  readonly #told = new Map<string, PeerAddress>();
   readonly #drainWaiters = new Map<string, (() => void)[]>();
   #stopped: Promise<void> | undefined;
 
@@ -70,6 +70,10 @@ export class Rooms {
     this.events = new NodeEvents(this.logger);
     this.#viewOf = viewOf;
     this.#epmd = this.#makeKeeper();
+    this.locator = new Locator({
+      nodePort: options.epmd.nodePort,
+      lookup: (alive, host, wait) => this.#epmd.lookup(alive, host, wait),
+    });
   }
 
   get epmd(): EpmdKeeper {
@@ -83,9 +87,11 @@ export class Rooms {
       limits,
       hidden,
       longNames,
+      allow,
       cookie,
       cookies,
       netTickTimeMs,
+      netTickIntensity,
       binaries,
       actors,
     } = this.options;
@@ -96,6 +102,7 @@ export class Rooms {
       flags: offeredFlags(hidden),
       cookieFor: (peer) => cookies.get(peer) ?? cookie,
       netTickTimeMs,
+      netTickIntensity,
       binaries,
       limits,
       clock: env.clock,
@@ -106,13 +113,13 @@ export class Rooms {
     };
     this.connections = new Connections({
       setup,
-      longNames,
+      admission: new Admission({ name: this.name, longNames, allow }),
       env,
       limits,
       telemetry: this.telemetry,
       logger: this.logger,
       owner: {
-        locate: (nodeName, signal) => this.#locate(nodeName, signal),
+        locate: (nodeName, signal) => this.locator.locate(nodeName, signal),
         nodeUp: (connection) => this.#nodeUp(connection),
         nodeDown: (connection, reason) => this.#nodeDown(connection, reason),
         unreachable: (nodeName) => this.processes.unreachable(nodeName),
@@ -309,24 +316,10 @@ export class Rooms {
 
   /** Connects without asking a port mapper, when discovery was told the port. */
   async #connectAt(nodeName: string, whereabouts: Whereabouts | undefined): Promise<void> {
-    if (whereabouts?.port === undefined) return await this.connections.connect(nodeName);
+    const connect = () => this.connections.connect(nodeName);
+    if (whereabouts?.port === undefined) return await connect();
     const { host = hostOf(nodeName), port } = whereabouts;
-    this.#told.set(nodeName, { host, port });
-    try {
-      await this.connections.connect(nodeName);
-    } finally {
-      this.#told.delete(nodeName);
-    }
-  }
-
-  async #locate(nodeName: string, signal: AbortSignal): Promise<PeerAddress> {
-    const told = this.#told.get(nodeName);
-    if (told !== undefined) return told;
-    const host = hostOf(nodeName);
-    const found = await this.#epmd.lookup(aliveOf(nodeName), host, { signal });
-    if (found === undefined)
-      throw new ConnectionError(`no node named ${aliveOf(nodeName)} is known to the port mapper of ${host}`);
-    return { host, port: found.port };
+    await this.locator.during(nodeName, { host, port }, connect);
   }
 
   #nodeUp(connection: Connection): void {

@@ -22,6 +22,7 @@ import { Acceptor } from '../handshake/acceptor.ts';
 import { DistFlag, type DistFlags, hasFlag } from '../handshake/flags.ts';
 import { Initiator } from '../handshake/initiator.ts';
 import type { CloseAction, LocalNode, PeerNode, UpAction } from '../handshake/machine.ts';
+import type { HandshakeVersion } from '../handshake/messages.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Atom } from '../term/atom.ts';
 import { TermDecoder } from '../term/etf/decode.ts';
@@ -37,6 +38,8 @@ export interface ConnectionSetup {
   readonly flags: DistFlags;
   readonly cookieFor: (peer: string) => string;
   readonly netTickTimeMs: number;
+  /** Checks per `netTickTimeMs`. */
+  readonly netTickIntensity: number;
   readonly binaries: 'text' | 'bytes';
   readonly limits: Limits;
   readonly clock: Clock;
@@ -83,8 +86,13 @@ export class Connection {
   #reads = 0;
 
   /** Calls a node on a fresh stream. */
-  static dial(setup: ConnectionSetup, stream: Stream, peerName: string, owner: ConnectionOwner): Connection {
-    return new Connection(setup, stream, peerName, owner);
+  static dial(
+    setup: ConnectionSetup,
+    stream: Stream,
+    peer: { readonly name: string; readonly version?: HandshakeVersion | undefined },
+    owner: ConnectionOwner,
+  ): Connection {
+    return new Connection(setup, stream, peer, owner);
   }
 
   /** Takes a call on a fresh stream. */
@@ -95,15 +103,15 @@ export class Connection {
   private constructor(
     setup: ConnectionSetup,
     stream: Stream,
-    peerName: string | undefined,
+    dialled: { readonly name: string; readonly version?: HandshakeVersion | undefined } | undefined,
     owner: ConnectionOwner,
   ) {
     const { limits, clock, random, cookieFor } = setup;
     this.#setup = setup;
     this.#stream = stream;
     this.#owner = owner;
-    this.outgoing = peerName !== undefined;
-    this.#expectedName = peerName ?? '';
+    this.outgoing = dialled !== undefined;
+    this.#expectedName = dialled?.name ?? '';
     this.#framer = new LengthFramer(2, limits.handshakeBytes, 'handshakeBytes');
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
@@ -111,8 +119,8 @@ export class Connection {
     const local: LocalNode = { name: setup.name, creation: setup.creation, flags: setup.flags };
     const challenge = random.u32();
     const machine =
-      peerName !== undefined
-        ? new Initiator({ local, peer: peerName, cookieFor, challenge })
+      dialled !== undefined
+        ? new Initiator({ local, peer: dialled.name, cookieFor, challenge, version: dialled.version ?? 6 })
         : new Acceptor({
             local,
             address: `${stream.remoteHost}:${stream.remotePort}`,
@@ -297,7 +305,7 @@ export class Connection {
   // ---- from handshake to link, and to the end
 
   #becomeUp(action: UpAction): void {
-    const { limits, clock, netTickTimeMs } = this.#setup;
+    const { limits, clock, netTickTimeMs, netTickIntensity } = this.#setup;
     const { peer } = action;
     const has = (flag: DistFlags) => hasFlag(peer.flags, flag);
     const cached = has(DistFlag.DIST_HDR_ATOM_CACHE);
@@ -329,7 +337,7 @@ export class Connection {
         },
       }),
       decoder: undefined,
-      ticker: new Ticker({ netTickTimeMs, hidden: peer.hidden }),
+      ticker: new Ticker({ netTickTimeMs, hidden: peer.hidden, tickIntensity: netTickIntensity }),
       ticks: 0,
       tickTimer: undefined,
     };
