@@ -92,7 +92,7 @@ describe('bad values are refused, naming the option, what would do and what came
       'limits.unsentBytes',
       /at least limits.highWaterBytes \(10\), got 9/,
     ],
-    [{ tls: {} }, 'tls', /unknown option tls; known are: name, cookie, cookies/],
+    [{ ssl: {} }, 'ssl', /unknown option ssl; known are: name, cookie, cookies/],
   ];
   it.each(cases)('%j', (options, option, message) => {
     const error = refusal(options);

@@ -11,6 +11,7 @@ export type { SupervisorOptions } from './actor/supervision.ts';
 export type { ChildInfo, SupervisorMethods } from './actor/supervisor.ts';
 export { supervisor } from './actor/supervisor.ts';
 export type { ActorSelf, Deferred, GlobalName } from './actor/types.ts';
+export type { TlsOptions, TlsSideOptions } from './connection/tls.ts';
 export type {
   DnsOptions,
   EpmdStrategyOptions,
@@ -33,10 +34,16 @@ export type {
   LogArea,
   LogLevel,
   LogRecord,
+  PeerCertificate,
   Random,
   Resolver,
   Stream,
   Streams,
+  TlsClientOptions,
+  TlsIdentity,
+  TlsMaterial,
+  TlsServerOptions,
+  TlsVersion,
 } from './env/index.ts';
 export type { Limits } from './env/limits.ts';
 export type { ErrorCode } from './errors.ts';

@@ -1,3 +1,4 @@
+import { checkTls, type TlsOptions, type TlsSettings } from './connection/tls.ts';
 import type { Strategy, Topology } from './discovery/strategy.ts';
 import type { Env } from './env/index.ts';
 import { DEFAULT_LIMITS, type Limits } from './env/limits.ts';
@@ -51,6 +52,8 @@ export interface NodeOptions {
    * host (`a@`), as in OTP's `net_kernel:allow/1`. Others are told `not_allowed`. @default all
    */
   readonly allow?: readonly string[];
+  /** Distribution over TLS, as OTP's `-proto_dist inet_tls`: all nodes of a cluster have it, or none. @default none */
+  readonly tls?: TlsOptions;
   /**
    * A hidden node is not in `nodes()` of BEAM nodes and is not spread through their mesh.
    * @default true, until this node speaks `global`: a visible node that does not would disturb a BEAM cluster
@@ -115,6 +118,7 @@ export interface ResolvedOptions {
   readonly cookies: ReadonlyMap<string, string>;
   /** Undefined: all. */
   readonly allow: readonly string[] | undefined;
+  readonly tls: TlsSettings | undefined;
   readonly hidden: boolean;
   readonly listen: { readonly host: string | undefined; readonly port: number } | false;
   readonly epmd: {
@@ -139,6 +143,7 @@ const KNOWN = [
   'cookie',
   'cookies',
   'allow',
+  'tls',
   'hidden',
   'listen',
   'epmd',
@@ -188,6 +193,7 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
     ),
     cookies: resolveCookies(options.cookies),
     allow: resolveAllow(options.allow),
+    tls: options.tls === undefined ? undefined : checkTls(options.tls),
     hidden: boolean('hidden', options.hidden ?? DEFAULT_OPTIONS.hidden),
     listen,
     epmd: resolveEpmd(options.epmd, listen, env),

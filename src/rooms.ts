@@ -9,6 +9,7 @@ import { BufferPool } from './codec/buffer-pool.ts';
 import type { Connection, ConnectionSetup } from './connection/connection.ts';
 import type { NodeToRegister } from './connection/epmd-client.ts';
 import { EpmdKeeper } from './connection/epmd-keeper.ts';
+import { Tls } from './connection/tls.ts';
 import { Discovery, type Whereabouts } from './discovery/index.ts';
 import type { Env } from './env/index.ts';
 import { offeredFlags } from './handshake/flags.ts';
@@ -88,6 +89,7 @@ export class Rooms {
       hidden,
       longNames,
       allow,
+      tls,
       cookie,
       cookies,
       netTickTimeMs,
@@ -100,6 +102,7 @@ export class Rooms {
       name: this.name,
       creation: 0,
       flags: offeredFlags(hidden),
+      tls: tls === undefined ? undefined : new Tls(tls, env.streams),
       cookieFor: (peer) => cookies.get(peer) ?? cookie,
       netTickTimeMs,
       netTickIntensity,

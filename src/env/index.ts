@@ -15,7 +15,20 @@ export type { Log, LogArea, LogLevel, LogRecord } from './log.ts';
 export type { Random } from './random.ts';
 export type { RejectionOwner, Rejections } from './rejections.ts';
 export type { Resolver, ServiceRecord } from './resolver.ts';
-export type { ConnectOptions, Listener, ListenOptions, Stream, StreamHandlers, Streams } from './streams.ts';
+export type {
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  PeerCertificate,
+  Stream,
+  StreamHandlers,
+  Streams,
+  TlsClientOptions,
+  TlsIdentity,
+  TlsMaterial,
+  TlsServerOptions,
+  TlsVersion,
+} from './streams.ts';
 
 import type { Clock } from './clock.ts';
 import type { Datagrams } from './datagrams.ts';

@@ -65,8 +65,17 @@ export class Connections {
   }
 
   async listen(host: string | undefined, port: number): Promise<Listener> {
-    this.#listener = await this.#o.env.streams.listen(
-      { ...(host === undefined ? {} : { host }), port },
+    const { setup, env, limits, telemetry, logger } = this.#o;
+    const tls = setup.tls?.server(limits.unauthenticatedSockets, (address, error) => {
+      telemetry.emit('handshake.failed', () => ({ stage: 'tls', peer: address, error }));
+      logger.oncePerMinute(
+        'handshake',
+        'failed tls',
+        new HandshakeError('tls', address, error.message).message,
+      );
+    });
+    this.#listener = await env.streams.listen(
+      { ...(host === undefined ? {} : { host }), port, ...(tls === undefined ? {} : { tls }) },
       (stream) => this.#accept(stream),
     );
     return this.#listener;
@@ -202,10 +211,18 @@ export class Connections {
       const address = await owner.locate(attempt.name, attempt.abort.signal);
       if (!isWanted()) return;
       const { host, port, version } = address;
-      const stream = await env.streams.connect({ host, port, signal: attempt.abort.signal });
-      if (!isWanted()) {
+      const tls = setup.tls?.client(attempt.name);
+      const stream = await env.streams.connect({
+        host,
+        port,
+        signal: attempt.abort.signal,
+        ...(tls === undefined ? {} : { tls }),
+      });
+      const mismatch = setup.tls?.mismatch(attempt.name, stream.peerCertificate);
+      if (mismatch !== undefined || !isWanted()) {
         stream.start({ data: () => {}, closed: () => {} });
         stream.destroy();
+        if (mismatch !== undefined) throw new HandshakeError('tls', attempt.name, mismatch);
         return;
       }
       const call: Connection = Connection.dial(
@@ -312,6 +329,15 @@ export class Connections {
     const own = this.#o.setup.name;
     if (peerName === own) return 'nok';
     if (!this.#o.admission.allows(peerName)) return 'not_allowed';
+    const mismatch = this.#o.setup.tls?.mismatch(peerName, connection.certificate);
+    if (mismatch !== undefined) {
+      this.#o.logger.oncePerMinute(
+        'handshake',
+        'certificate name',
+        `${peerName} is not allowed: ${mismatch}`,
+      );
+      return 'not_allowed';
+    }
     const attempt = this.#attempts.get(peerName);
     if (attempt !== undefined && !attempt.yielded) {
       if (peerName < own) return 'nok';
