@@ -9,6 +9,8 @@ export interface CertificateOptions {
   readonly commonName: string;
   /** Alternative names: hosts and addresses. @default none */
   readonly hosts?: readonly string[];
+  /** DNS names beside those among the hosts; nothing checks that they are names. */
+  readonly dnsNames?: readonly string[];
   readonly emails?: readonly string[];
   /** Directory names, each a common name alone. */
   readonly directoryNames?: readonly string[];
@@ -38,12 +40,20 @@ export class Authority {
   }
 
   issue(options: CertificateOptions): Certificate {
-    const { commonName, hosts = [], emails = [], directoryNames = [], days = [-1, 30] } = options;
+    const {
+      commonName,
+      hosts = [],
+      dnsNames = [],
+      emails = [],
+      directoryNames = [],
+      days = [-1, 30],
+    } = options;
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
     const alternatives = [
       ...hosts.map((host) =>
         isIP(host) === 0 ? tagged(0x82, Buffer.from(host)) : tagged(0x87, address(host)),
       ),
+      ...dnsNames.map((dnsName) => tagged(0x82, Buffer.from(dnsName))),
       ...emails.map((email) => tagged(0x81, Buffer.from(email))),
       ...directoryNames.map((directory) => tagged(0xa4, name(directory))),
     ];
