@@ -12,6 +12,8 @@ function world(variables: Record<string, string> = {}): Env {
     variable: (name: string) => variables[name],
     cookie: () => 'FILECOOKIE',
     interfaces: () => env.host.interfaces(),
+    memory: () => ({ residentBytes: 0, heapBytes: 0, heapUsedBytes: 0, externalBytes: 0 }),
+    output: () => {},
   };
   return { ...env, host };
 }
@@ -198,4 +200,20 @@ it('a single strategy is a topology by the name of its kind', () => {
 it('a limit that is given as undefined keeps its default', () => {
   const limits = { frameBytes: undefined, termDepth: 5 } as unknown as NonNullable<NodeOptions['limits']>;
   expect(resolve({ limits }).limits).toEqual({ ...DEFAULT_OPTIONS.limits, termDepth: 5 });
+});
+
+describe('exports', () => {
+  it('are functions by module; erlang alone can be true', () => {
+    const add = (a: number, b: number) => a + b;
+    expect(resolve({ exports: { math: { add }, erlang: true } }).exports).toEqual({
+      math: { add },
+      erlang: true,
+    });
+    expect(refusal({ exports: { math: true } }).message).toMatch(/^exports\.math: only erlang can be true/);
+    expect(refusal({ exports: { erlang: false } }).option).toBe('exports.erlang');
+    expect(refusal({ exports: { math: { add: 1 } } }).message).toBe(
+      'exports.math.add: expected a function, got number',
+    );
+    expect(refusal({ exports: [add] }).option).toBe('exports');
+  });
 });

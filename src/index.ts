@@ -60,7 +60,7 @@ export {
   NotSpawnableError,
   OptionsError,
 } from './errors.ts';
-export type { ExportedModules } from './kernel/exports.ts';
+export type { ExportedModules, ExportOptions } from './kernel/exports.ts';
 export type { ConnectOptions, NodeSnapshot, NodesKind } from './node.ts';
 export { Node, startNode } from './node.ts';
 export type { PeerInfo } from './node-events.ts';
@@ -69,6 +69,7 @@ export { DEFAULT_OPTIONS } from './options.ts';
 export type { Destination } from './process/destination.ts';
 export { at, global } from './process/destination.ts';
 export type { GlobalNames } from './process/global-names.ts';
+export type { Io } from './process/io.ts';
 export type { Mfa } from './process/mfa.ts';
 export { mfa } from './process/mfa.ts';
 export type {

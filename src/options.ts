@@ -3,7 +3,7 @@ import type { Strategy, Topology } from './discovery/strategy.ts';
 import type { Env } from './env/index.ts';
 import { DEFAULT_LIMITS, type Limits } from './env/limits.ts';
 import { OptionsError } from './errors.ts';
-import { checkExports, type ExportedModules } from './kernel/exports.ts';
+import { checkExports, type ExportOptions } from './kernel/exports.ts';
 import type { AnyActor } from './process/protocol.ts';
 
 /** Where this node listens for other nodes. */
@@ -71,9 +71,10 @@ export interface NodeOptions {
   readonly actors?: readonly AnyActor[];
   /**
    * Functions that `rpc:call` and `erpc:call` of other nodes may call, by module: `{ math: { add: (a, b) => a + b } }`.
-   * Nothing else is reachable, except the node's own module `beamish` (`debug/2`, `nodes/0`, `info/0`). @default none
+   * `erlang: true` switches on what shells and tools ask of a node (`processes/0`, `memory/0`, `process_info/2`, ...). Nothing
+   * else is reachable, except the node's own module `beamish` (`debug/2`, `nodes/0`, `info/0`). @default none
    */
-  readonly exports?: ExportedModules;
+  readonly exports?: ExportOptions;
   /**
    * Whether this node takes part in names and groups that all nodes share. Without it, a visible node is best hidden: on
    * a node that does not speak `global`, `global:sync()` of its peers never returns. @default true
@@ -129,7 +130,7 @@ export interface ResolvedOptions {
   };
   readonly topologies: Readonly<Record<string, Strategy | Topology>>;
   readonly actors: readonly AnyActor[];
-  readonly exports: ExportedModules;
+  readonly exports: ExportOptions;
   readonly registry: boolean;
   readonly preventOverlappingPartitions: boolean;
   readonly netTickTimeMs: number;

@@ -15,15 +15,18 @@ import type { Env } from './env/index.ts';
 import { offeredFlags } from './handshake/flags.ts';
 import { Admission } from './kernel/admission.ts';
 import { Connections } from './kernel/connections.ts';
-import { Exports } from './kernel/exports.ts';
+import { erlangModule } from './kernel/erlang.ts';
+import { type ExportedModules, Exports } from './kernel/exports.ts';
 import { Inbound } from './kernel/inbound.ts';
 import { Locator } from './kernel/locator.ts';
+import { loggerProxy } from './kernel/logger-proxy.ts';
 import { Outbound } from './kernel/outbound.ts';
 import { rex } from './kernel/rex.ts';
 import { Rpc } from './kernel/rpc.ts';
 import { Spawner } from './kernel/spawner.ts';
 import { type NodeView, remoteView } from './kernel/system-processes.ts';
 import { type Driver, SystemTree } from './kernel/system-tree.ts';
+import { UserOutput } from './kernel/user.ts';
 import { NodeEvents, peerInfo } from './node-events.ts';
 import { aliveOf, hostOf, type ResolvedOptions } from './options.ts';
 import { ProcessSystem } from './process/system.ts';
@@ -152,11 +155,14 @@ export class Rooms {
       // Our own modules come last: nobody's exports can take their place.
       const exports = new Exports(
         this.options.exports,
+        this.options.exports.erlang === true ? { erlang: this.#erlang() } : {},
         { beamish: remoteView(this.#viewOf()) },
         this.global.isPresent ? this.global.exports() : {},
       );
       this.spawner = new Spawner(this.processes, this.connections, actors, exports);
       this.processes.remoteSpawner = this.spawner;
+      const output = new UserOutput(env.host);
+      this.processes.output = output;
       this.rpc = new Rpc(this.processes, this.spawner, exports);
       this.#tree = new SystemTree({
         processes: this.processes,
@@ -164,6 +170,8 @@ export class Rooms {
         logger: this.logger,
         view: this.#viewOf(),
         services: [
+          { name: 'user', actor: output.actor, args: [] },
+          ...['logger', 'logger_proxy'].map((name) => ({ name, actor: loggerProxy, args: [this.logger] })),
           { name: 'rex', actor: rex, args: [exports, this.processes] },
           ...(this.global.isPresent
             ? [{ name: GLOBAL_NAME_SERVER, actor: this.global.server(), args: [] }]
@@ -183,6 +191,11 @@ export class Rooms {
       await this.stop();
       throw error;
     }
+  }
+
+  #erlang(): ExportedModules[string] {
+    const peers = () => [...this.connections.all()].map(({ peer }) => peer);
+    return erlangModule({ processes: this.processes, host: this.env.host, peers });
   }
 
   /** The first port mapper's client has registered the node when its process begins; later ones do it anew. */

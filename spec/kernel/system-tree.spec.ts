@@ -22,7 +22,10 @@ afterEach(() => nodes.close());
 
 type SystemNode = Awaited<ReturnType<Nodes['start']>>;
 
-const SYSTEM = ['beamish_sup', 'epmd', 'net_kernel', 'beamish', 'rex', 'pg_scopes', 'net_connections'];
+const SYSTEM = [
+  ...['beamish_sup', 'epmd', 'net_kernel', 'beamish', 'user', 'logger', 'logger_proxy', 'rex'],
+  ...['pg_scopes', 'net_connections'],
+];
 /** Further down. */
 const SCOPE = 'pg';
 
@@ -78,6 +81,9 @@ describe('the tree of system processes', () => {
       'epmd',
       'net_kernel',
       'beamish',
+      'user',
+      'logger',
+      'logger_proxy',
       'rex',
       'pg_scopes',
       'net_connections',

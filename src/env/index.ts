@@ -10,7 +10,7 @@ export type {
   Datagrams,
   RemoteInfo,
 } from './datagrams.ts';
-export type { Host, NetworkInterface } from './host.ts';
+export type { Host, HostMemory, NetworkInterface } from './host.ts';
 export type { Log, LogArea, LogLevel, LogRecord } from './log.ts';
 export type { Random } from './random.ts';
 export type { RejectionOwner, Rejections } from './rejections.ts';
