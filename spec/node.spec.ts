@@ -29,7 +29,7 @@ describe('two nodes', () => {
     expect(b.nodes()).toEqual([a.name]);
     await a.connect(b.name);
     expect(a.inspect().connections).toMatchObject([
-      { name: b.name, creation: b.creation, hidden: true, outgoing: true },
+      { name: b.name, creation: b.creation, hidden: false, outgoing: true },
     ]);
     expect(b.inspect().connections).toMatchObject([{ name: a.name, outgoing: false }]);
   });
@@ -228,9 +228,9 @@ describe('a start that fails', () => {
 
 describe('what a node tells', () => {
   it('of its peers, by kind', async () => {
-    const a = await nodes.start({ hidden: false });
-    const b = await nodes.start({ name: nodes.name('b'), hidden: false });
-    const c = await nodes.start({ name: nodes.name('c') });
+    const a = await nodes.start();
+    const b = await nodes.start({ name: nodes.name('b') });
+    const c = await nodes.start({ name: nodes.name('c'), hidden: true });
     await a.connect(b.name);
     await a.connect(c.name);
     expect(a.nodes()).toEqual([b.name]);
@@ -268,7 +268,7 @@ describe('what a node tells', () => {
     let heard = 0;
     const end = a.on('nodeup', (name, info) => {
       heard++;
-      expect([name, info]).toEqual([b.name, { name: b.name, creation: b.creation, hidden: true }]);
+      expect([name, info]).toEqual([b.name, { name: b.name, creation: b.creation, hidden: false }]);
     });
     a.on('nodeup', () => {
       throw new Error('a bad listener');

@@ -389,7 +389,8 @@ describe('back-pressure', () => {
 
 describe('batching', () => {
   it('writes all that one turn sends at once, and it arrives whole and in order', async () => {
-    const [a, b] = await nodes.pair();
+    // Visible nodes have more to say to each other.
+    const [a, b] = await nodes.pair({ hidden: true });
     const { take } = collector(b, 'sink');
     await a.connect(b.name);
     const before = a.inspect().connections[0]!.writes;

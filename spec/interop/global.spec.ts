@@ -22,8 +22,8 @@ describeBeam('global names shared with a BEAM', () => {
   beforeAll(async () => {
     lab = await Lab.open();
     [a, b, beam, other] = await Promise.all([
-      lab.node('a', { hidden: false }),
-      lab.node('b', { hidden: false }),
+      lab.node('a'),
+      lab.node('b'),
       lab.beam('beam'),
       lab.beam('other'),
     ]);
@@ -234,7 +234,7 @@ describeBeam('global names shared with a BEAM', () => {
   });
 
   it('loses the names of a node that goes, everywhere', async () => {
-    const gone = await lab.node('gone', { hidden: false });
+    const gone = await lab.node('gone');
     await gone.connect(other.name);
     await gone.global.sync();
     await gone.global.register('fleeting', idle(gone));

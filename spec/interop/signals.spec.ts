@@ -20,10 +20,10 @@ describeBeam('the rules of signals', () => {
 
   beforeAll(async () => {
     lab = await Lab.open();
-    [director, ...ours] = (await Promise.all(['director', 'one', 'two'].map((name) => lab.node(name)))) as [
-      Node,
-      ...Node[],
-    ];
+    [director, ...ours] = (await Promise.all(
+      // Hidden: of visible ones, who loses one member loses all.
+      ['director', 'one', 'two'].map((name) => lab.node(name, { hidden: true })),
+    )) as [Node, ...Node[]];
     beams = await Promise.all(['three', 'four'].map((name) => lab.beam(name)));
     for (const node of ours) {
       node.spawn(

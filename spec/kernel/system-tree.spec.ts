@@ -23,8 +23,8 @@ afterEach(() => nodes.close());
 type SystemNode = Awaited<ReturnType<Nodes['start']>>;
 
 const SYSTEM = [
-  ...['beamish_sup', 'epmd', 'net_kernel', 'beamish', 'user', 'logger', 'logger_proxy', 'rex'],
-  ...['pg_scopes', 'net_connections'],
+  ...['beamish_sup', 'epmd', 'net_kernel', 'beamish', 'rex', 'global_name_server', 'pg_scopes'],
+  'net_connections',
 ];
 /** Further down. */
 const SCOPE = 'pg';
@@ -81,10 +81,8 @@ describe('the tree of system processes', () => {
       'epmd',
       'net_kernel',
       'beamish',
-      'user',
-      'logger',
-      'logger_proxy',
       'rex',
+      'global_name_server',
       'pg_scopes',
       'net_connections',
       'discovery',
@@ -94,7 +92,10 @@ describe('the tree of system processes', () => {
       [...SYSTEM.slice(1), 'discovery', 'user_sup'].map((name) => node.whereis(name)),
     );
     const alone = await nodes.start({ listen: false, registry: false });
-    expect(alone.registered()).toEqual([...SYSTEM.filter((name) => name !== 'pg_scopes'), 'user_sup']);
+    expect(alone.registered()).toEqual([
+      ...SYSTEM.filter((name) => name !== 'global_name_server' && name !== 'pg_scopes'),
+      'user_sup',
+    ]);
   });
 
   it.each(['net_kernel', 'beamish'])('starts %s again under its name', async (name) => {

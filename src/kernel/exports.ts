@@ -9,12 +9,6 @@ export type ExportedModules = Readonly<
   Record<string, Readonly<Record<string, (...args: never[]) => unknown>>>
 >;
 
-/**
- * As the option takes them: `erlang: true` stands for the built-in functions of that module (`processes/0`, `memory/0`,
- * `system_info/1`, `process_info/1,2`, `nodes/0,1`, `node/0`, `whereis/1`, `registered/0`).
- */
-export type ExportOptions = Readonly<Record<string, ExportedModules[string] | true>>;
-
 /** A function as it is called: `this` is the `Self` of the process that runs it. */
 export type ExportedFunction = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -23,12 +17,11 @@ export class Exports {
   readonly #modules: ReadonlyMap<string, ReadonlyMap<string, ExportedFunction>>;
 
   /** @param sources - where two have a module of the same name, the later one has it */
-  constructor(...sources: readonly ExportOptions[]) {
+  constructor(...sources: readonly ExportedModules[]) {
     const modules = new Map<string, Map<string, ExportedFunction>>();
     for (const source of sources)
       for (const [module, functions] of Object.entries(source))
-        if (functions !== true)
-          modules.set(module, new Map(Object.entries(functions) as [string, ExportedFunction][]));
+        modules.set(module, new Map(Object.entries(functions) as [string, ExportedFunction][]));
     this.#modules = modules;
   }
 
@@ -40,18 +33,12 @@ export class Exports {
 }
 
 /** @throws OptionsError naming what is no function */
-export function checkExports(given: unknown): ExportOptions {
+export function checkExports(given: unknown): ExportedModules {
   if (given === undefined) return {};
   const shape = 'expected functions by module, as in { math: { add: (a, b) => a + b } }';
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new OptionsError('exports', `exports: ${shape}`);
   for (const [module, functions] of Object.entries(given)) {
-    if (functions === true && module === 'erlang') continue;
-    if (functions === true)
-      throw new OptionsError(
-        `exports.${module}`,
-        `exports.${module}: only erlang can be true, for its built-in functions; ${shape}`,
-      );
     if (typeof functions !== 'object' || functions === null || Array.isArray(functions))
       throw new OptionsError(`exports.${module}`, `exports.${module}: ${shape}`);
     for (const [name, value] of Object.entries(functions))
@@ -61,5 +48,5 @@ export function checkExports(given: unknown): ExportOptions {
           `exports.${module}.${name}: expected a function, got ${value === null ? 'null' : typeof value}`,
         );
   }
-  return given as ExportOptions;
+  return given as ExportedModules;
 }

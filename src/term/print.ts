@@ -23,20 +23,12 @@ interface Printable {
  * For people and logs; it never throws, and what has no term is shown as `#JS<...>`.
  */
 export function inspectTerm(value: unknown): string {
-  return printAt(value, 0, { terms: 0, plain: false });
+  return printAt(value, 0, { terms: 0 });
 }
 
-/** As `inspectTerm`, but as `~w` prints: text and charlists as the numbers that they are made of. */
-export function writeTerm(value: unknown): string {
-  return printAt(value, 0, { terms: 0, plain: true });
-}
-
-/** One printing. */
+/** Terms printed so far, of the whole. */
 interface Budget {
-  /** Terms printed so far, of the whole. */
   terms: number;
-  /** Whether text is shown as numbers. */
-  readonly plain: boolean;
 }
 
 function printAt(value: unknown, depth: number, budget: Budget): string {
@@ -47,7 +39,7 @@ function printAt(value: unknown, depth: number, budget: Budget): string {
     case 'bigint':
       return value.toString();
     case 'string':
-      return budget.plain ? printBytes(Buffer.from(value)) : printText(value);
+      return printText(value);
     case 'boolean':
       return value ? 'true' : 'false';
     case 'undefined':
@@ -61,17 +53,13 @@ function printAt(value: unknown, depth: number, budget: Budget): string {
   if (depth > MAX_PRINT_DEPTH) return CUT;
   const print = (inner: unknown): string => printAt(inner, depth + 1, budget);
   if (PRINT in value) return (value as Printable)[PRINT](print);
-  if (Array.isArray(value)) return budget.plain ? `[${printAll(value, print)}]` : printList(value, print);
-  if (value instanceof Uint8Array) return printBytes(value);
+  if (Array.isArray(value)) return printList(value, print);
+  if (value instanceof Uint8Array) return `<<${value.join(',')}>>`;
   if (value instanceof Map) return printPairs(value, print);
   const proto = Object.getPrototypeOf(value);
   if (proto === null || Object.getPrototypeOf(proto) === null)
     return printPairs(Object.entries(value), print);
   return `#JS<${proto.constructor?.name ?? 'object'}>`;
-}
-
-function printBytes(bytes: Uint8Array): string {
-  return `<<${bytes.join(',')}>>`;
 }
 
 function printPairs(pairs: Iterable<readonly [unknown, unknown]>, print: (value: unknown) => string): string {

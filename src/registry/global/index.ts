@@ -64,6 +64,8 @@ export interface GlobalRegistryOptions {
   readonly logger: Logger;
   readonly net: Net;
   readonly preventOverlappingPartitions: boolean;
+  /** How long a member may take to answer: then it is given up, and the rest of the cluster goes on. */
+  readonly answerLimitMs: number;
   /** Why this node takes no part in global names; undefined when it does. */
   readonly absence: string | undefined;
 }
@@ -88,7 +90,7 @@ export class GlobalRegistry implements GlobalResolver {
   constructor(options: GlobalRegistryOptions) {
     this.#o = options;
     this.#resolvers = new Resolvers(options.processes, options.logger);
-    this.#locks = new UserLocks(options.processes, options.net.visible);
+    this.#locks = new UserLocks(options.processes, options.net.visible, options.answerLimitMs);
   }
 
   /** Whether this node takes part. @internal */
@@ -276,7 +278,7 @@ export class GlobalRegistry implements GlobalResolver {
 
   /** The process behind all this. @internal */
   server(): AnyActor {
-    const { processes, logger, net, preventOverlappingPartitions } = this.#o;
+    const { processes, logger, net, preventOverlappingPartitions, answerLimitMs } = this.#o;
     const audience: Audience = {
       registered: (name, pid) => this.#tell('registered', name, pid),
       unregistered: (name, pid) => {
@@ -300,6 +302,7 @@ export class GlobalRegistry implements GlobalResolver {
       resolvers,
       audience,
       preventOverlappingPartitions,
+      answerLimitMs,
     });
   }
 

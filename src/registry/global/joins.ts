@@ -39,6 +39,9 @@ import type { NameTable } from './names.ts';
 import type { Replica } from './replica.ts';
 import type { Clash, Wishes } from './wishes.ts';
 
+/** A member that is told of us by another one greets us within this. */
+const SYNC_LIMIT_MS = 5_000;
+
 /** What `init_connect` told. */
 interface Hello {
   readonly vsn: number;
@@ -68,6 +71,8 @@ interface Join {
   result: HisResult | undefined;
   /** Names that both sides have. */
   clashes: readonly Clash[];
+  /** The same, as his list was first seen: a holder may end before we come to it. */
+  met: readonly Clash[];
 }
 
 export interface JoinsOptions {
@@ -86,6 +91,8 @@ export class Joins {
   readonly #joins = new Map<string, Join>();
   /** Hellos of nodes that we have no attempt with: of members, whose `in_sync` is still on its way. */
   readonly #early = new Map<string, Hello>();
+  /** Nodes to be connected again as soon as their connection has ended. */
+  readonly #again = new Set<string>();
   readonly #syncs = new Set<{ readonly nodes: Set<string>; readonly request: number }>();
 
   constructor(options: JoinsOptions) {
@@ -117,6 +124,7 @@ export class Joins {
       ops: undefined,
       result: undefined,
       clashes: [],
+      met: [],
     };
     this.#joins.set(node, join);
     wishes.cast('server', node, initConnect(join.myTag, members.self, members.list(), lockerPid));
@@ -125,23 +133,28 @@ export class Joins {
     if (early !== undefined) this.initConnect(node, early);
   }
 
+  /**
+   * His hello. One that comes in the middle of a join is a new attempt of his: it takes the place of the last one, and
+   * the acknowledgements show whether both mean the same now. (OTP begins anew on both sides, which two that cross can
+   * do for ever.)
+   */
   initConnect(node: string, hello: Hello): void {
     const { members, wishes, locker } = this.#o;
-    if (members.pending.has(node)) {
-      // He began anew, and we have not seen the end of the last attempt.
-      if (hello.vsn < VERIFY_CONNECT_VSN) {
-        wishes.add({ type: 'warn', text: `${node} joins out of turn and is disconnected` });
-        wishes.add({ type: 'disconnect', node });
-        return;
-      }
-      wishes.add({ type: 'send', node, message: cancelConnect(members.self, hello.tag) });
-      this.#restart(node);
-      return;
-    }
     const join = this.#joins.get(node);
     if (join === undefined) {
       this.#early.set(node, hello);
+      if (members.known.has(node)) this.#expectSync(node, hello);
+      // We took him for a member's member, by his in_sync; he begins anew.
+      else this.nodeUp(node);
       return;
+    }
+    if (join.his !== undefined) {
+      if (hello.vsn < VERIFY_CONNECT_VSN || join.lock !== undefined) {
+        wishes.add({ type: 'warn', text: `${node} joins out of turn and is connected anew` });
+        this.#connectAnew(node);
+        return;
+      }
+      locker.cancel(node, join.myTag);
     }
     join.his = hello;
     const vsn = Math.min(hello.vsn, VSN);
@@ -151,13 +164,33 @@ export class Joins {
     members.pending.set(node, hello.vsn);
   }
 
+  #connectAnew(node: string): void {
+    this.#again.add(node);
+    this.#o.wishes.add({ type: 'disconnect', node });
+  }
+
+  /**
+   * A member that says hello has not been told of us yet; once it has, it says `in_sync`. When who was to tell it is gone,
+   * it never will: then only a new connection brings the two together. OTP leaves them half joined.
+   */
+  #expectSync(node: string, hello: Hello): void {
+    const { wishes } = this.#o;
+    wishes.after(SYNC_LIMIT_MS, () => {
+      if (this.#early.get(node) !== hello) return;
+      wishes.add({ type: 'warn', text: `${node} takes us for a stranger, and is connected anew` });
+      this.#connectAnew(node);
+    });
+  }
+
   /** @param tags - ours and his, as he believes */
   initConnectAck(node: string, myTag: unknown, hisTag: unknown): void {
     const { members, wishes } = this.#o;
     const join = this.#joins.get(node);
-    if (join?.myTag === myTag && join?.his?.tag === hisTag) return;
+    // Of an attempt that is over: he knows of the present one by its hello.
+    if (join !== undefined && join.myTag !== myTag) return;
+    if (join?.his?.tag === hisTag) return;
     wishes.add({ type: 'send', node, message: cancelConnect(members.self, hisTag) });
-    this.#restart(node);
+    if (join !== undefined) this.#restart(node);
   }
 
   cancelConnect(node: string, myTag: unknown): void {
@@ -189,6 +222,7 @@ export class Joins {
     const join = this.#current(node, myTag);
     if (join === undefined || join.names !== undefined) return;
     join.names = names;
+    join.met = this.#clashes(names);
     if (join.lock !== undefined) this.#compare(join, names);
   }
 
@@ -196,19 +230,9 @@ export class Joins {
   #compare(join: Join, names: readonly NameEntry[]): void {
     const { members, table, wishes } = this.#o;
     const ops: NameOp[] = [];
-    const clashes: Clash[] = [];
-    for (const { name, pid, resolver } of names) {
-      const entry = table.get(name);
-      if (entry === undefined) ops.push({ name, insert: { pid, resolver } });
-      else if (entry.pid !== pid)
-        clashes.push({
-          name,
-          ours: entry.pid,
-          his: pid,
-          resolver: entry.resolver,
-          hisResolver: resolver,
-        });
-    }
+    for (const { name, pid, resolver } of names)
+      if (table.get(name) === undefined) ops.push({ name, insert: { pid, resolver } });
+    const clashes = this.#clashes(names);
     join.clashes = clashes;
     const isOurs = compareTerms(atom(members.self), atom(join.node)) < 0;
     if (clashes.length === 0 || !isOurs) this.#decided(join, ops, []);
@@ -216,6 +240,17 @@ export class Joins {
       join.draft = ops;
       wishes.add({ type: 'resolve', node: join.node, tag: join.myTag, clashes });
     }
+  }
+
+  /** Names that we know for other processes. */
+  #clashes(names: readonly NameEntry[]): Clash[] {
+    const clashes: Clash[] = [];
+    for (const { name, pid, resolver } of names) {
+      const entry = this.#o.table.get(name);
+      if (entry !== undefined && entry.pid !== pid)
+        clashes.push({ name, ours: entry.pid, his: pid, resolver: entry.resolver, hisResolver: resolver });
+    }
+    return clashes;
   }
 
   /**
@@ -269,7 +304,7 @@ export class Joins {
     const hisOthers = his.known.map(([one]) => one).filter((one) => one !== members.self);
     for (const one of hisOthers) this.#greet(one);
     replica.apply(ops, his.external, { lock });
-    for (const { name, ours, his: other } of join.clashes)
+    for (const { name, ours, his: other } of join.met)
       wishes.add({ type: 'conflict', name, pids: [ours, other], winner: table.get(name)?.pid });
     this.#settleSyncs(node);
     for (const one of hisOthers) {
@@ -322,7 +357,7 @@ export class Joins {
   #greet(node: string): void {
     const { wishes, members } = this.#o;
     wishes.add({ type: 'connect', node });
-    wishes.cast('server', node, inSync(members.self));
+    wishes.cast('server', node, inSync(members.self), true);
   }
 
   /** The attempt is over: its lock is let go, and nothing of it is remembered. */
@@ -343,6 +378,7 @@ export class Joins {
     this.#end(node);
     this.#o.members.synced.delete(node);
     this.#settleSyncs(node);
+    if (this.#again.delete(node)) this.#o.wishes.add({ type: 'connect', node });
   }
 
   /** The attempt that a message is of; a stale one's lock is let go. */

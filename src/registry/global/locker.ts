@@ -22,8 +22,6 @@ import type { Wishes } from './wishes.ts';
 const FIRST_WAIT_MS = [5, 40] as const;
 /** Longest wait after refusals, as in OTP. */
 const LONGEST_WAIT_MS = 3_000;
-/** A join that has the lock and does not come to its end within this is given up, with its peer. */
-export const JOIN_LIMIT_MS = 30_000;
 
 /** A peer to join with. */
 interface Him {
@@ -62,6 +60,8 @@ export interface LockerOptions {
   readonly locks: LockTable;
   readonly wishes: Wishes;
   readonly random: Random;
+  /** A join that has the lock and does not come to its end within this is given up, with its peer. */
+  readonly joinLimitMs: number;
   /** Both sides are locked: names may be exchanged. */
   readonly lockIsSet: (node: string, tag: number, lock: Lock) => void;
   /** The peer keeps the lock and does not go on. */
@@ -115,9 +115,10 @@ export class Locker {
     }
     if (phase.kind === 'locking') {
       phase.cancelled = words;
+      this.#forget(node, tag);
       return;
     }
-    for (const [to, message] of words) this.#o.wishes.cast('locker', to, message);
+    for (const [to, message] of words) this.#o.wishes.cast('locker', to, message, true);
     this.#forget(node, tag);
     if (phase.kind === 'held') {
       this.#justSynced = true;
@@ -227,8 +228,7 @@ export class Locker {
     this.#lockSafely(lock, extra, (isSet) => {
       const nodes = [this.#o.self, ...this.#known];
       if (phase.cancelled !== undefined) {
-        for (const [to, message] of phase.cancelled) this.#o.wishes.cast('locker', to, message);
-        this.#forget(him.node, him.myTag);
+        for (const [to, message] of phase.cancelled) this.#o.wishes.cast('locker', to, message, true);
         if (extra.length === 0) this.#say(him, false);
         if (isSet) this.#free(lock, [...extra, ...nodes]);
         else this.#idle();
@@ -240,7 +240,7 @@ export class Locker {
         this.#idle();
         return;
       }
-      this.#limit = this.#o.wishes.after(JOIN_LIMIT_MS, () => {
+      this.#limit = this.#o.wishes.after(this.#o.joinLimitMs, () => {
         this.#limit = undefined;
         this.#o.stuck(him.node);
       });

@@ -76,6 +76,11 @@ export class LockTable {
     return this.#locks.has(GLOBAL);
   }
 
+  /** Whether this process is one of those that hold the lock on names. */
+  holdsGlobal(pid: Pid): boolean {
+    return this.#locks.get(GLOBAL)?.holders.has(pid) ?? false;
+  }
+
   /**
    * Whether a change of names still has the lock it was made under: one that was delayed past the end of its node must
    * not be entered, as nobody would take it out again.

@@ -43,6 +43,8 @@ export interface MachineOptions {
   /** Whether a process of this node is alive. */
   readonly isAlive: (pid: Pid) => boolean;
   readonly preventOverlappingPartitions: boolean;
+  /** A join that has the lock and does not come to its end within this is given up, with its peer. */
+  readonly joinLimitMs: number;
   /** Names this life of the name server: any whole number that an earlier one has not had. */
   readonly incarnation: number;
 }
@@ -89,6 +91,8 @@ export class GlobalMachine {
   readonly #registrar: Registrar;
   readonly #joins: Joins;
   readonly #partitions: Partitions;
+  /** What others' registrars have changed under the lock they hold: it may not have reached all members. */
+  readonly #changes = new Map<Pid, unknown[]>();
   #lastTag = 0;
 
   constructor(options: MachineOptions) {
@@ -96,7 +100,11 @@ export class GlobalMachine {
     this.#o = options;
     const members = new Members(self);
     this.#members = members;
-    const wishes = new Wishes(self, (request, role) => this.#serve(request, pids[role]));
+    const wishes = new Wishes(
+      self,
+      (request, role) => this.#serve(request, pids[role]),
+      (node) => members.connected.has(node) || members.known.has(node),
+    );
     this.#wishes = wishes;
     this.#watched = new Watched(wishes);
     this.#replica = new Replica(table, this.#locks, this.#watched, wishes);
@@ -106,6 +114,7 @@ export class GlobalMachine {
       locks: this.#locks,
       wishes,
       random,
+      joinLimitMs: options.joinLimitMs,
       lockIsSet: (node, tag, lock) => this.#joins.lockIsSet(node, tag, lock),
       stuck: (node) => this.#giveUp(node, 'holds up a join'),
     });
@@ -116,6 +125,7 @@ export class GlobalMachine {
       wishes,
       random,
       known: () => [...members.known.keys()],
+      entryOf: (name) => table.get(name),
       holderOf: (name) => {
         const pid = table.get(name)?.pid;
         return pid === undefined || (pid.node === self && !isAlive(pid)) ? undefined : pid;
@@ -212,6 +222,7 @@ export class GlobalMachine {
         this.#watched.gone(event.pid);
         this.#locks.down(event.pid);
         this.#replica.deleteOf(event.pid);
+        this.#repair(event.pid);
         return;
       case 'replies':
         this.#wishes.replied(event.id, event.replies);
@@ -276,10 +287,12 @@ export class GlobalMachine {
       case 'register':
         if (length !== 4 || !isName(first) || !(second instanceof Pid)) return MALFORMED;
         this.#replica.insert(first, second, third, from);
+        this.#changed(from, first);
         return YES;
       case 'unregister':
         if (length !== 2 || !isName(first)) return MALFORMED;
         this.#replica.delete(first);
+        this.#changed(from, first);
         return OK;
       case 'register_ext': {
         const node = request.elements[4];
@@ -301,11 +314,26 @@ export class GlobalMachine {
         const lock = length === 2 ? readLock(first) : undefined;
         if (lock === undefined) return MALFORMED;
         if (this.#locks.delete(lock, from)) this.#watched.release(from);
+        if (!this.#locks.holdsGlobal(from)) this.#changes.delete(from);
         return true;
       }
       default:
         return MALFORMED;
     }
+  }
+
+  #changed(by: Pid, name: unknown): void {
+    if (by.node === this.#o.self || !this.#locks.holdsGlobal(by)) return;
+    const names = this.#changes.get(by);
+    if (names === undefined) this.#changes.set(by, [name]);
+    else names.push(name);
+  }
+
+  /** A registrar has ended in the middle of its work: whoever has heard of a change tells it to all. */
+  #repair(registrar: Pid): void {
+    const names = this.#changes.get(registrar);
+    this.#changes.delete(registrar);
+    for (const name of names ?? []) this.#registrar.repair(name, this.#o.table.get(name));
   }
 
   #query(request: Atom): unknown {

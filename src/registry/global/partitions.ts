@@ -81,9 +81,12 @@ export class Partitions {
     members.removing.add(other);
   }
 
+  /**
+   * A peer asks to be parted with, over the connection that is meant. Also one that we do not know as a member, or not any
+   * more: of two that ask each other at once, each has forgotten the other. (In OTP their connection stays.)
+   */
   removeConnection(node: string): void {
     const { members, wishes, forget } = this.#o;
-    if (!members.isPotentiallyKnown(node)) return;
     wishes.add({ type: 'warn', text: `disconnected ${node}, which asked for it: partitions would overlap` });
     wishes.add({ type: 'disconnect', node });
     forget(node);

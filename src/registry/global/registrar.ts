@@ -10,13 +10,15 @@ import type { Pid } from '../../term/identifiers.ts';
 import { type Tuple, tuple } from '../../term/tuple.ts';
 import { bossOf, NodeLocker } from './lock-nodes.ts';
 import type { LockTable } from './locks.ts';
-import { GLOBAL, type Lock, register, unregister } from './messages.ts';
+import { GLOBAL, type Lock, type NameEntry, register, unregister } from './messages.ts';
 import type { Outcome, Wishes } from './wishes.ts';
 
 /** First pause after a refusal, at random up to this; it doubles with each further one. OTP begins with 125 ms. */
 const FIRST_PAUSE_MS = 16;
 /** OTP's longest is 8 s: nobody here waits that long for a lock that is free. */
 const LONGEST_PAUSE_MS = 1_000;
+/** Until a repair begins, at random: members that repair the same do it one after the other. */
+const REPAIR_PAUSE_MS = [20, 200] as const;
 /** Changes under one lock. */
 const BATCH = 256;
 /** Times that a lock is kept for those who ask right after an answer; then others get their turn. */
@@ -42,11 +44,19 @@ export interface RegistrarOptions {
   readonly known: () => string[];
   /** Who has the name, as far as this node knows; nobody, when it is one of this node's processes that is dead. */
   readonly holderOf: (name: unknown) => Pid | undefined;
+  readonly entryOf: (name: unknown) => NameEntry | undefined;
+}
+
+/** Told again to all, as this node has it: nobody asked for it. */
+interface Repair {
+  readonly kind: 'repair';
+  readonly name: unknown;
+  readonly entry: NameEntry | undefined;
 }
 
 interface Waiting {
   readonly request: number;
-  readonly change: Change;
+  readonly change: Change | Repair;
 }
 
 export class Registrar {
@@ -72,6 +82,19 @@ export class Registrar {
       this.#waiting.push({ request, change });
       this.#next();
     }
+  }
+
+  /**
+   * Another registrar ended before all members had heard of its change. It is told to all once more, unless the name has
+   * changed again by then. OTP leaves the members at odds.
+   */
+  repair(name: unknown, entry: NameEntry | undefined): void {
+    if (this.#o.known().length === 0) return;
+    // By then it is settled who else is gone.
+    this.#o.wishes.after(this.#o.random.between(...REPAIR_PAUSE_MS), () => {
+      this.#waiting.push({ request: 0, change: { kind: 'repair', name, entry } });
+      this.#next();
+    });
   }
 
   /** Whoever asked has lost interest; false when it is being done. */
@@ -135,7 +158,9 @@ export class Registrar {
       if (kept < KEPT) this.#o.wishes.after(0, () => this.#perform(nodes, kept + 1));
       else this.#release(nodes);
     };
-    for (const { request, change } of batch) this.#change(nodes, request, change, done);
+    for (const { request, change } of batch)
+      if (change.kind === 'repair') this.#repair(nodes, change, done);
+      else this.#change(nodes, request, change, done);
   }
 
   #change(nodes: readonly string[], request: number, change: Change, done: () => void): void {
@@ -156,6 +181,20 @@ export class Registrar {
       this.#settle(request, { done: true, holder });
       done();
     });
+  }
+
+  #repair(nodes: readonly string[], { name, entry }: Repair, done: () => void): void {
+    if (this.#o.entryOf(name) !== entry) {
+      done();
+      return;
+    }
+    const message = entry === undefined ? unregister(name) : register(name, entry.pid, entry.resolver);
+    this.#o.wishes.call(
+      'registrar',
+      nodes.filter((node) => node !== this.#o.self),
+      message,
+      done,
+    );
   }
 
   #release(nodes: readonly string[]): void {

@@ -32,9 +32,6 @@ import type { Change } from './registrar.ts';
 import { RESOLVE_LIMIT_MS, type Resolvers } from './resolvers.ts';
 import type { Clash, GlobalConflict, Role, Wish } from './wishes.ts';
 
-/** How long a member may take to answer: then it is given up, and the rest of the cluster goes on. */
-export const ANSWER_LIMIT_MS = 15_000;
-
 /** What the name server needs of the network beside messages: what net_kernel does for OTP's. */
 export interface Net {
   /** Rejects when the node cannot be reached. */
@@ -70,6 +67,8 @@ export interface ServerOptions {
   readonly resolvers: Resolvers;
   readonly audience: Audience;
   readonly preventOverlappingPartitions: boolean;
+  /** How long a member may take to answer, and to end a join: then it is given up, and the rest of the cluster goes on. */
+  readonly answerLimitMs: number;
 }
 
 /** Casts of the protocol. */
@@ -130,6 +129,7 @@ class Server {
       random,
       isAlive: (pid) => processes.isAlive(pid),
       preventOverlappingPartitions: options.preventOverlappingPartitions,
+      joinLimitMs: options.answerLimitMs,
       // Together below 2^53.
       incarnation: (random.u32() & 0xfffff) * 2 ** 32 + processes.creation,
     });
@@ -245,6 +245,7 @@ class Server {
     const { processes, logger, net, audience } = this.#o;
     switch (wish.type) {
       case 'cast':
+        if (!wish.connects && !net.isConnected(wish.node)) return;
         processes.send(nameServerOf(wish.node), tuple(GEN_CAST, wish.message), this.#roles[wish.from]);
         return;
       case 'send':
@@ -324,7 +325,7 @@ class Server {
       const call = processes.call(
         nameServerOf(node),
         request,
-        { timeout: ANSWER_LIMIT_MS },
+        { timeout: this.#o.answerLimitMs },
         this.#roles[from],
       );
       call.then(

@@ -10,7 +10,6 @@ import { inspectTerm } from '../../term/print.ts';
 import { Tuple, tuple } from '../../term/tuple.ts';
 import { bossOf } from './lock-nodes.ts';
 import { delLock, GLOBAL_NAME_SERVER, type Lock, setLock } from './messages.ts';
-import { ANSWER_LIMIT_MS } from './server.ts';
 
 export interface LockOptions {
   /** Where to lock. @default this node and all visible nodes that are connected */
@@ -37,11 +36,14 @@ const LONGEST_PAUSE_MS = 1_000;
 export class UserLocks {
   readonly #processes: ProcessSystem;
   readonly #visible: () => readonly string[];
+  readonly #answerLimitMs: number;
   /** Holds what has no other holder. */
   #keeper: Process | undefined;
 
-  constructor(processes: ProcessSystem, visible: () => readonly string[]) {
+  /** @param answerLimitMs - how long a node may take to answer: then it does not count */
+  constructor(processes: ProcessSystem, visible: () => readonly string[], answerLimitMs: number) {
     this.#processes = processes;
+    this.#answerLimitMs = answerLimitMs;
     this.#visible = visible;
   }
 
@@ -133,7 +135,7 @@ export class UserLocks {
   ): Promise<readonly (readonly [node: string, reply: unknown])[]> {
     const to = (node: string) => new At(node, atom(GLOBAL_NAME_SERVER));
     const answers = await Promise.allSettled(
-      nodes.map((node) => this.#processes.call(to(node), request, { timeout: ANSWER_LIMIT_MS }, holder)),
+      nodes.map((node) => this.#processes.call(to(node), request, { timeout: this.#answerLimitMs }, holder)),
     );
     return answers.flatMap((answer, index) => {
       if (answer.status === 'fulfilled') return [[nodes[index]!, answer.value] as const];

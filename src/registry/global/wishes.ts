@@ -31,8 +31,14 @@ export interface GlobalConflict {
 export type Outcome = { readonly done: boolean; readonly holder: Pid | undefined };
 
 export type Wish =
-  /** `{'$gen_cast', Message}` to the node's name server. */
-  | { readonly type: 'cast'; readonly from: Role; readonly node: string; readonly message: Tuple }
+  /** `{'$gen_cast', Message}` to the node's name server; `connects`: also when it is not connected yet. */
+  | {
+      readonly type: 'cast';
+      readonly from: Role;
+      readonly node: string;
+      readonly message: Tuple;
+      readonly connects: boolean;
+    }
   /** The bare message to the node's name server, if it is connected: it brings no connection about. */
   | { readonly type: 'send'; readonly node: string; readonly message: Tuple }
   /** The bare message to a process elsewhere. */
@@ -73,15 +79,24 @@ export type Replies = readonly (readonly [node: string, reply: unknown])[];
 export class Wishes {
   readonly #self: string;
   readonly #serve: (request: Tuple, from: Role) => unknown;
+  readonly #isPeer: (node: string) => boolean;
   #list: Wish[] = [];
   #lastId = 0;
   readonly #calls = new Map<number, (replies: Replies) => void>();
   readonly #timers = new Map<number, () => void>();
 
-  /** @param serve - answers a call to our own name server, which needs no message */
-  constructor(self: string, serve: (request: Tuple, from: Role) => unknown) {
+  /**
+   * @param serve - answers a call to our own name server, which needs no message
+   * @param isPeer - whether a node is connected, or a member that soon will be: no other is called
+   */
+  constructor(
+    self: string,
+    serve: (request: Tuple, from: Role) => unknown,
+    isPeer: (node: string) => boolean,
+  ) {
     this.#self = self;
     this.#serve = serve;
+    this.#isPeer = isPeer;
   }
 
   add(wish: Wish): void {
@@ -95,14 +110,14 @@ export class Wishes {
     return list;
   }
 
-  cast(from: Role, node: string, message: Tuple): void {
-    this.add({ type: 'cast', from, node, message });
+  cast(from: Role, node: string, message: Tuple, connects = false): void {
+    this.add({ type: 'cast', from, node, message, connects });
   }
 
   /** Our own name server is served at once, so that with no other to ask `then` runs before this returns. */
   call(from: Role, nodes: readonly string[], request: Tuple, then: (replies: Replies) => void): void {
     const own: Replies = nodes.includes(this.#self) ? [[this.#self, this.#serve(request, from)]] : [];
-    const others = nodes.filter((node) => node !== this.#self);
+    const others = nodes.filter((node) => node !== this.#self && this.#isPeer(node));
     if (others.length === 0) {
       then(own);
       return;
