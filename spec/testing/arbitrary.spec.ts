@@ -6,7 +6,12 @@ import { anyDatagram, anyNodeName, anySchedule, anyTerm } from '../../src/testin
 
 describe('test data', () => {
   it('terms are values that travel', () => {
-    fc.assert(fc.property(anyTerm(), (term) => equalTerms(decodeTerm(encodeTerm(term)), term)));
+    fc.assert(
+      fc.property(anyTerm(), (term) => equalTerms(decodeTerm(encodeTerm(term)), term)),
+      {
+        numRuns: 500,
+      },
+    );
   });
 
   it('node names are names of nodes', () => {
