@@ -5,6 +5,7 @@
 %% once the sink has seen them all, in order and unaltered, or {bad, Expected, Got}. The time runs from the first send to `done`.
 -module(bench_beam).
 -export([start/0, one_way/3, calls/2, local_sends/1, local_calls/1, spawns/1, idle_bytes/1]).
+-export([group_joins/1, group_bytes/1, group_seen/2, tell_members/1]).
 -export([init/1, handle_call/3, handle_cast/2]).
 
 start() ->
@@ -100,6 +101,53 @@ idle_bytes(Count) ->
     After = erlang:memory(processes),
     [Pid ! stop || Pid <- Pids],
     (After - Before) / Count.
+
+%% Processes that join one by one, in a scope of their own.
+group_joins(Count) ->
+    grouped(Count, fun(Pids) -> timed(fun() -> [ok = pg:join(bench, all, Pid) || Pid <- Pids] end) end).
+
+group_bytes(Count) ->
+    grouped(Count, fun(Pids) ->
+        [erlang:garbage_collect(Pid) || Pid <- processes()],
+        Before = erlang:memory(total),
+        [ok = pg:join(bench, all, Pid) || Pid <- Pids],
+        [erlang:garbage_collect(Pid) || Pid <- processes()],
+        (erlang:memory(total) - Before) / Count
+    end).
+
+%% Until the scope of another node has them all.
+group_seen(Node, Count) ->
+    pong = net_adm:ping(Node),
+    Teller = spawn(Node, bench_beam, tell_members, [self()]),
+    receive {Teller, watching} -> ok end,
+    grouped(Count, fun(Pids) ->
+        timed(fun() ->
+            [ok = pg:join(bench, all, Pid) || Pid <- Pids],
+            Teller ! {tell, Count},
+            receive {Teller, all_there} -> ok end
+        end)
+    end).
+
+tell_members(From) ->
+    {ok, Scope} = pg:start_link(bench),
+    {Ref, _} = pg:monitor(bench, all),
+    From ! {self(), watching},
+    receive {tell, Count} -> ok end,
+    (fun Wait(0) -> ok; Wait(Left) -> receive {Ref, join, all, Pids} -> Wait(Left - length(Pids)) end end)(Count),
+    From ! {self(), all_there},
+    unlink(Scope),
+    exit(Scope, kill).
+
+grouped(Count, Fun) ->
+    {ok, Scope} = pg:start_link(bench),
+    Pids = [spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, Count)],
+    Result = Fun(Pids),
+    unlink(Scope),
+    Ref = monitor(process, Scope),
+    exit(Scope, kill),
+    receive {'DOWN', Ref, _, _, _} -> ok end,
+    [Pid ! stop || Pid <- Pids],
+    Result.
 
 timed(Fun) ->
     Start = erlang:monotonic_time(microsecond),

@@ -24,6 +24,10 @@ serve({
   localCalls,
   spawns,
   idleBytes,
+  groupJoins,
+  groupBytes,
+  groupSeen,
+  tellMembers,
   startGossiping,
   connectMs,
   ready,
@@ -177,6 +181,70 @@ async function idleBytes({ count }) {
   const after = process.memoryUsage().heapUsed;
   await node.stop();
   return (after - before) / count;
+}
+
+/** Processes that join one by one, and leave again. */
+async function groupJoins({ count }) {
+  const pids = Array.from({ length: count }, () => node.spawn(Idle, []));
+  const scope = node.groups.scope('bench');
+  await scope.join('first', pids[0]);
+  const ms = await timed(async () => {
+    for (const pid of pids) await scope.join('all', pid);
+  });
+  if (scope.members('all').length !== count) throw new Error('not all have joined');
+  for (const pid of pids) node.exit(pid, 'kill');
+  if (scope.members('all').length !== 0) throw new Error('not all have left');
+  return ms;
+}
+
+async function groupBytes({ count }) {
+  const pids = Array.from({ length: count }, () => node.spawn(Idle, []));
+  await new Promise(setImmediate);
+  const scope = node.groups.scope('bench');
+  await scope.join('first', pids[0]);
+  globalThis.gc();
+  const before = process.memoryUsage().heapUsed;
+  for (const pid of pids) await scope.join('all', pid);
+  globalThis.gc();
+  return (process.memoryUsage().heapUsed - before) / count;
+}
+
+/** Until the scope of another node has them all. */
+async function groupSeen({ peer, count }) {
+  await node.connect(peer);
+  const pids = Array.from({ length: count }, () => node.spawn(Idle, []));
+  const scope = node.groups.scope('bench');
+  await scope.join('first', pids[0]);
+  await node.call(at(peer, 'teller'), 'when', 'first', 1);
+  const ms = await timed(async () => {
+    for (const pid of pids) await scope.join('all', pid);
+    await node.call(at(peer, 'teller'), 'when', 'all', count);
+  });
+  for (const pid of pids) node.exit(pid, 'kill');
+  await node.call(at(peer, 'teller'), 'when', 'all', 0);
+  return ms;
+}
+
+/** A process that answers once a group has so many members. */
+function tellMembers() {
+  const scope = node.groups.scope('bench');
+  const Teller = actor('teller', () => ({
+    when: (group, count) =>
+      new Promise((resolve) => {
+        let size = 0;
+        const watch = scope.monitor(group, ({ change, pids }) => {
+          size += change === 'join' ? pids.length : -pids.length;
+          if (size === count) finish();
+        });
+        const finish = () => {
+          watch.stop();
+          resolve(true);
+        };
+        size = watch.members.length;
+        if (size === count) finish();
+      }),
+  }));
+  node.spawn(Teller, [], { name: 'teller' });
 }
 
 /** The node that is there already: it gossips, and greets whoever does. */
