@@ -12,6 +12,8 @@ function world(variables: Record<string, string> = {}): Env {
     variable: (name: string) => variables[name],
     cookie: () => 'FILECOOKIE',
     interfaces: () => env.host.interfaces(),
+    memory: () => ({ residentBytes: 0, heapBytes: 0, heapUsedBytes: 0, externalBytes: 0 }),
+    output: () => {},
   };
   return { ...env, host };
 }
@@ -60,7 +62,13 @@ describe('bad values are refused, naming the option, what would do and what came
     [{ epmd: { port: 0 } }, 'epmd.port', /1 to 65535, got 0/],
     [{ epmd: { port: 65_536 } }, 'epmd.port', /got 65536/],
     [{ epmd: { host: 5 } }, 'epmd.host', /expected an address, got 5/],
-    [{ epmd: { mod: 'auto' } }, 'epmd.mod', /known are: mode, port, host/],
+    [{ epmd: { mod: 'auto' } }, 'epmd.mod', /known are: mode, port, host, nodePort/],
+    [{ epmd: { nodePort: 0 } }, 'epmd.nodePort', /1 to 65535, got 0/],
+    [{ allow: 'b@h' }, 'allow', /expected an array of node names and hosts, got "b@h"/],
+    [{ allow: ['b@h', 'x@y@z'] }, 'allow[1]', /a@host.*got "x@y@z"/],
+    [{ allow: [''] }, 'allow[0]', /got ""/],
+    [{ allow: ['@h'] }, 'allow[0]', /got "@h"/],
+    [{ allow: [7] }, 'allow[0]', /got 7/],
     [{ discovery: 'gossip' }, 'discovery', /expected a strategy or topologies by name, got "gossip"/],
     [{ discovery: [] }, 'discovery', /got an array of 0/],
     [{ discovery: null }, 'discovery', /got null/],
@@ -72,6 +80,8 @@ describe('bad values are refused, naming the option, what would do and what came
     [{ netTickTime: 99 }, 'netTickTime', /from 100 to 2147483647, got 99/],
     [{ netTickTime: Number.NaN }, 'netTickTime', /got NaN/],
     [{ netTickTime: Number.POSITIVE_INFINITY }, 'netTickTime', /got Infinity/],
+    [{ netTickIntensity: 3 }, 'netTickIntensity', /from 4 to 1000, got 3/],
+    [{ netTickIntensity: 1001 }, 'netTickIntensity', /got 1001/],
     [{ binaries: 'hex' }, 'binaries', /text, bytes, got "hex"/],
     [{ limits: [] }, 'limits', /expected an object, got an array of 0/],
     [{ limits: { frames: 1 } }, 'limits.frames', /known are: frameBytes/],
@@ -84,7 +94,7 @@ describe('bad values are refused, naming the option, what would do and what came
       'limits.unsentBytes',
       /at least limits.highWaterBytes \(10\), got 9/,
     ],
-    [{ tls: {} }, 'tls', /unknown option tls; known are: name, cookie, cookies/],
+    [{ ssl: {} }, 'ssl', /unknown option ssl; known are: name, cookie, cookies/],
   ];
   it.each(cases)('%j', (options, option, message) => {
     const error = refusal(options);
@@ -190,4 +200,20 @@ it('a single strategy is a topology by the name of its kind', () => {
 it('a limit that is given as undefined keeps its default', () => {
   const limits = { frameBytes: undefined, termDepth: 5 } as unknown as NonNullable<NodeOptions['limits']>;
   expect(resolve({ limits }).limits).toEqual({ ...DEFAULT_OPTIONS.limits, termDepth: 5 });
+});
+
+describe('exports', () => {
+  it('are functions by module; erlang alone can be true', () => {
+    const add = (a: number, b: number) => a + b;
+    expect(resolve({ exports: { math: { add }, erlang: true } }).exports).toEqual({
+      math: { add },
+      erlang: true,
+    });
+    expect(refusal({ exports: { math: true } }).message).toMatch(/^exports\.math: only erlang can be true/);
+    expect(refusal({ exports: { erlang: false } }).option).toBe('exports.erlang');
+    expect(refusal({ exports: { math: { add: 1 } } }).message).toBe(
+      'exports.math.add: expected a function, got number',
+    );
+    expect(refusal({ exports: [add] }).option).toBe('exports');
+  });
 });

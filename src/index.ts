@@ -11,10 +11,12 @@ export type { SupervisorOptions } from './actor/supervision.ts';
 export type { ChildInfo, SupervisorMethods } from './actor/supervisor.ts';
 export { supervisor } from './actor/supervisor.ts';
 export type { ActorSelf, Deferred, GlobalName } from './actor/types.ts';
+export type { TlsOptions, TlsSideOptions } from './connection/tls.ts';
 export type {
   DnsOptions,
   EpmdStrategyOptions,
   GossipOptions,
+  HostAt,
   HostsOptions,
   Strategy,
   StrategyContext,
@@ -32,10 +34,16 @@ export type {
   LogArea,
   LogLevel,
   LogRecord,
+  PeerCertificate,
   Random,
   Resolver,
   Stream,
   Streams,
+  TlsClientOptions,
+  TlsIdentity,
+  TlsMaterial,
+  TlsServerOptions,
+  TlsVersion,
 } from './env/index.ts';
 export type { Limits } from './env/limits.ts';
 export type { ErrorCode } from './errors.ts';
@@ -52,8 +60,8 @@ export {
   NotSpawnableError,
   OptionsError,
 } from './errors.ts';
-export type { ExportedModules } from './kernel/exports.ts';
-export type { NodeSnapshot, NodesKind } from './node.ts';
+export type { ExportedModules, ExportOptions } from './kernel/exports.ts';
+export type { ConnectOptions, NodeSnapshot, NodesKind } from './node.ts';
 export { Node, startNode } from './node.ts';
 export type { PeerInfo } from './node-events.ts';
 export type { EpmdOptions, ListenOptions, NodeOptions } from './options.ts';
@@ -61,6 +69,7 @@ export { DEFAULT_OPTIONS } from './options.ts';
 export type { Destination } from './process/destination.ts';
 export { at, global } from './process/destination.ts';
 export type { GlobalNames } from './process/global-names.ts';
+export type { Io } from './process/io.ts';
 export type { Mfa } from './process/mfa.ts';
 export { mfa } from './process/mfa.ts';
 export type {

@@ -4,7 +4,7 @@ import { BeamishError, ConnectionError, OptionsError } from './errors.ts';
 import { withDeadline } from './kernel/deadline.ts';
 import type { NodeView } from './kernel/system-processes.ts';
 import { type PeerInfo, peerInfo } from './node-events.ts';
-import { type NodeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { type NodeOptions, type ResolvedOptions, resolveAddress, resolveOptions } from './options.ts';
 import { platformEnv } from './platform/index.ts';
 import { makeClient } from './process/client.ts';
 import { type AnyDestination, type AnyPid, at, type Destination } from './process/destination.ts';
@@ -30,6 +30,16 @@ import { Rooms } from './rooms.ts';
 import { atom } from './term/atom.ts';
 import type { Pid } from './term/identifiers.ts';
 import { tuple } from './term/tuple.ts';
+
+/** What `connect` takes. */
+export interface ConnectOptions {
+  /** Port where that node listens: no port mapper is asked, now and whenever it is connected again. */
+  readonly port?: number;
+  /** Address for that port. @default the part of its name behind the `@` */
+  readonly host?: string;
+  /** Gives up waiting; others who wait for the same node are not concerned. */
+  readonly signal?: AbortSignal;
+}
 
 export type NodesKind = 'visible' | 'hidden' | 'connected';
 
@@ -288,8 +298,15 @@ export class Node {
   // ---- other nodes
 
   /** Connects to a node. Resolves at once when it is connected. Rejects with ConnectionError or HandshakeError. */
-  connect(node: string, options?: { readonly signal?: AbortSignal }): Promise<void> {
-    return this.#rooms.connections.connect(node, options?.signal);
+  connect(node: string, options: ConnectOptions = {}): Promise<void> {
+    const { connections, locator } = this.#rooms;
+    try {
+      const address = resolveAddress(options);
+      if (address !== undefined) locator.tell(node, address);
+      return connections.connect(node, options.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Closes the connection to a node; false when there was none. */

@@ -1,8 +1,9 @@
+import { checkTls, type TlsOptions, type TlsSettings } from './connection/tls.ts';
 import type { Strategy, Topology } from './discovery/strategy.ts';
 import type { Env } from './env/index.ts';
 import { DEFAULT_LIMITS, type Limits } from './env/limits.ts';
 import { OptionsError } from './errors.ts';
-import { checkExports, type ExportedModules } from './kernel/exports.ts';
+import { checkExports, type ExportOptions } from './kernel/exports.ts';
 import type { AnyActor } from './process/protocol.ts';
 
 /** Where this node listens for other nodes. */
@@ -19,7 +20,8 @@ export interface EpmdOptions {
    * - `auto`: register with whoever answers on the port; when none does, become the port mapper
    * - `external`: only ever register with another's
    * - `embedded`: be the port mapper, or fail
-   * - `off`: neither register nor look up
+   * - `off`: do not register. Others find this node by `connect(name, { port })`, `hosts([{ name, port }])` or their
+   *   `nodePort`; this one still asks the port mappers of others for nodes that it was not told the port of
    * @default "auto"
    */
   readonly mode?: 'auto' | 'external' | 'embedded' | 'off';
@@ -27,6 +29,11 @@ export interface EpmdOptions {
   readonly port?: number;
   /** Address where the embedded one listens. @default `ERL_EPMD_ADDRESS`, then where the node listens */
   readonly host?: string;
+  /**
+   * Port where every other node listens, each on a host of its own: no port mapper is asked for it. The same as OTP's
+   * `-erl_epmd_port`. @default none
+   */
+  readonly nodePort?: number;
 }
 
 /** What `startNode` takes. Unknown keys are refused, naming the known ones. */
@@ -40,6 +47,13 @@ export interface NodeOptions {
   readonly cookie?: string;
   /** Cookies for single peers, by full node name, where they differ from `cookie`. @default none */
   readonly cookies?: Readonly<Record<string, string>>;
+  /**
+   * Nodes that may connect to this one, and that it connects to: whole names (`a@host`), hosts (`host`) or names at any
+   * host (`a@`), as in OTP's `net_kernel:allow/1`. Others are told `not_allowed`. @default all
+   */
+  readonly allow?: readonly string[];
+  /** Distribution over TLS, as OTP's `-proto_dist inet_tls`: all nodes of a cluster have it, or none. @default none */
+  readonly tls?: TlsOptions;
   /**
    * A hidden node is not in `nodes()` of other nodes, is not spread through their mesh, and takes no part in global names.
    * @default false; true with `listen: false`, since a visible node that others cannot reach is thrown out of a mesh
@@ -57,9 +71,10 @@ export interface NodeOptions {
   readonly actors?: readonly AnyActor[];
   /**
    * Functions that `rpc:call` and `erpc:call` of other nodes may call, by module: `{ math: { add: (a, b) => a + b } }`.
-   * Nothing else is reachable, except the node's own module `beamish` (`debug/2`, `nodes/0`, `info/0`). @default none
+   * `erlang: true` switches on what shells and tools ask of a node (`processes/0`, `memory/0`, `process_info/2`, ...). Nothing
+   * else is reachable, except the node's own module `beamish` (`debug/2`, `nodes/0`, `info/0`). @default none
    */
-  readonly exports?: ExportedModules;
+  readonly exports?: ExportOptions;
   /**
    * Whether this node takes part in names and groups that all nodes share. Without it, a visible node is best hidden: on
    * a node that does not speak `global`, `global:sync()` of its peers never returns. @default true
@@ -72,6 +87,11 @@ export interface NodeOptions {
   readonly preventOverlappingPartitions?: boolean;
   /** A peer that sends nothing for this long (within a quarter of it) is given up. Milliseconds. @default 60_000 */
   readonly netTickTime?: number;
+  /**
+   * How often within `netTickTime` a silent link is ticked and looked at, as OTP's `net_tickintensity`; the bounds of
+   * `netTickTime` are wider or narrower by one such part. From 4 to 1000. @default 4
+   */
+  readonly netTickIntensity?: number;
   /** How binaries that are valid UTF-8 arrive: as `string`, or like all others as `Uint8Array`. @default "text" */
   readonly binaries?: 'text' | 'bytes';
   readonly limits?: Partial<Limits>;
@@ -86,6 +106,7 @@ export const DEFAULT_OPTIONS = {
   registry: true,
   preventOverlappingPartitions: true,
   netTickTime: 60_000,
+  netTickIntensity: 4,
   binaries: 'text',
   limits: DEFAULT_LIMITS,
 } as const;
@@ -96,19 +117,24 @@ export interface ResolvedOptions {
   readonly longNames: boolean;
   readonly cookie: string;
   readonly cookies: ReadonlyMap<string, string>;
+  /** Undefined: all. */
+  readonly allow: readonly string[] | undefined;
+  readonly tls: TlsSettings | undefined;
   readonly hidden: boolean;
   readonly listen: { readonly host: string | undefined; readonly port: number } | false;
   readonly epmd: {
     readonly mode: 'auto' | 'external' | 'embedded' | 'off';
     readonly port: number;
     readonly host: string | undefined;
+    readonly nodePort: number | undefined;
   };
   readonly topologies: Readonly<Record<string, Strategy | Topology>>;
   readonly actors: readonly AnyActor[];
-  readonly exports: ExportedModules;
+  readonly exports: ExportOptions;
   readonly registry: boolean;
   readonly preventOverlappingPartitions: boolean;
   readonly netTickTimeMs: number;
+  readonly netTickIntensity: number;
   readonly binaries: 'text' | 'bytes';
   readonly limits: Limits;
 }
@@ -117,6 +143,8 @@ const KNOWN = [
   'name',
   'cookie',
   'cookies',
+  'allow',
+  'tls',
   'hidden',
   'listen',
   'epmd',
@@ -126,6 +154,7 @@ const KNOWN = [
   'registry',
   'preventOverlappingPartitions',
   'netTickTime',
+  'netTickIntensity',
   'binaries',
   'limits',
   'env',
@@ -164,6 +193,8 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
       options.cookie ?? env.host.variable('BEAMISH_COOKIE') ?? env.host.cookie(),
     ),
     cookies: resolveCookies(options.cookies),
+    allow: resolveAllow(options.allow),
+    tls: options.tls === undefined ? undefined : checkTls(options.tls),
     hidden: boolean('hidden', options.hidden ?? (listen === false || DEFAULT_OPTIONS.hidden)),
     listen,
     epmd: resolveEpmd(options.epmd, listen, env),
@@ -180,6 +211,12 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
       options.netTickTime ?? DEFAULT_OPTIONS.netTickTime,
       100,
       2 ** 31 - 1,
+    ),
+    netTickIntensity: integer(
+      'netTickIntensity',
+      options.netTickIntensity ?? DEFAULT_OPTIONS.netTickIntensity,
+      4,
+      1000,
     ),
     binaries: oneOf('binaries', options.binaries ?? DEFAULT_OPTIONS.binaries, ['text', 'bytes']),
     limits,
@@ -254,6 +291,40 @@ function resolveCookies(given: NodeOptions['cookies']): ReadonlyMap<string, stri
   return cookies;
 }
 
+function resolveAllow(given: NodeOptions['allow']): readonly string[] | undefined {
+  if (given === undefined) return undefined;
+  if (!Array.isArray(given))
+    throw new OptionsError('allow', `allow: expected an array of node names and hosts, got ${show(given)}`);
+  for (const [index, entry] of given.entries())
+    if (typeof entry !== 'string' || !/^(?:[^@\s]+@)?[^@\s]+$|^[^@\s]+@$/.test(entry))
+      throw new OptionsError(
+        `allow[${index}]`,
+        `allow[${index}]: expected a node name ("a@host"), a host ("host") or a name at any host ("a@"), got ${show(entry)}`,
+      );
+  return [...given];
+}
+
+/**
+ * The address among the options of `connect`; undefined when there is none.
+ * @throws OptionsError
+ */
+export function resolveAddress(given: {
+  readonly host?: string;
+  readonly port?: number;
+  readonly signal?: AbortSignal;
+}): { readonly host?: string; readonly port: number } | undefined {
+  const { host, port } = object('connect', given, ['host', 'port', 'signal']);
+  if (port === undefined) {
+    if (host === undefined) return undefined;
+    throw new OptionsError(
+      'connect.port',
+      'connect.port: expected a port beside the host; without one the port mapper of the node is asked',
+    );
+  }
+  integer('connect.port', port, 1, 65_535);
+  return host === undefined ? { port } : { host: address('connect.host', host), port };
+}
+
 function resolveListen(given: NodeOptions['listen'], name: string): ResolvedOptions['listen'] {
   if (given === false) return false;
   const options = object('listen', given ?? {}, ['host', 'port']);
@@ -264,7 +335,7 @@ function resolveListen(given: NodeOptions['listen'], name: string): ResolvedOpti
 }
 
 function resolveEpmd(given: EpmdOptions | undefined, listen: ResolvedOptions['listen'], env: Env) {
-  const options = object('epmd', given ?? {}, ['mode', 'port', 'host']);
+  const options = object('epmd', given ?? {}, ['mode', 'port', 'host', 'nodePort']);
   const fromEnv = env.host.variable('ERL_EPMD_PORT');
   return {
     mode: oneOf('epmd.mode', options.mode ?? DEFAULT_OPTIONS.epmd.mode, [
@@ -283,6 +354,8 @@ function resolveEpmd(given: EpmdOptions | undefined, listen: ResolvedOptions['li
       (options.host === undefined ? undefined : address('epmd.host', options.host)) ??
       env.host.variable('ERL_EPMD_ADDRESS') ??
       (listen === false ? '127.0.0.1' : listen.host),
+    nodePort:
+      options.nodePort === undefined ? undefined : integer('epmd.nodePort', options.nodePort, 1, 65_535),
   };
 }
 

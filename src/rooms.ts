@@ -9,19 +9,24 @@ import { BufferPool } from './codec/buffer-pool.ts';
 import type { Connection, ConnectionSetup } from './connection/connection.ts';
 import type { NodeToRegister } from './connection/epmd-client.ts';
 import { EpmdKeeper } from './connection/epmd-keeper.ts';
+import { Tls } from './connection/tls.ts';
 import { Discovery, type Whereabouts } from './discovery/index.ts';
 import type { Env } from './env/index.ts';
-import { ConnectionError } from './errors.ts';
 import { offeredFlags } from './handshake/flags.ts';
-import { Connections, type PeerAddress } from './kernel/connections.ts';
-import { Exports } from './kernel/exports.ts';
+import { Admission } from './kernel/admission.ts';
+import { Connections } from './kernel/connections.ts';
+import { erlangModule } from './kernel/erlang.ts';
+import { type ExportedModules, Exports } from './kernel/exports.ts';
 import { Inbound } from './kernel/inbound.ts';
+import { Locator } from './kernel/locator.ts';
+import { loggerProxy } from './kernel/logger-proxy.ts';
 import { Outbound } from './kernel/outbound.ts';
 import { rex } from './kernel/rex.ts';
 import { Rpc } from './kernel/rpc.ts';
 import { Spawner } from './kernel/spawner.ts';
 import { type NodeView, remoteView } from './kernel/system-processes.ts';
 import { type Driver, SystemTree } from './kernel/system-tree.ts';
+import { UserOutput } from './kernel/user.ts';
 import { NodeEvents, peerInfo } from './node-events.ts';
 import { aliveOf, hostOf, type ResolvedOptions } from './options.ts';
 import { ProcessSystem } from './process/system.ts';
@@ -39,6 +44,7 @@ export class Rooms {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly events: NodeEvents;
+  readonly locator: Locator;
   readonly inbound = new Map<Connection, Inbound>();
   connections!: Connections;
   processes!: ProcessSystem;
@@ -55,8 +61,6 @@ export class Rooms {
   /** Whether a process looks after the port mapper's client. */
   #epmdOwned = false;
   #tree: SystemTree | undefined;
-  /** Where nodes listen that discovery is connecting, as far as it was told. */
-  readonly #told = new Map<string, PeerAddress>();
   readonly #drainWaiters = new Map<string, (() => void)[]>();
   #stopped: Promise<void> | undefined;
 
@@ -70,6 +74,10 @@ export class Rooms {
     this.events = new NodeEvents(this.logger);
     this.#viewOf = viewOf;
     this.#epmd = this.#makeKeeper();
+    this.locator = new Locator({
+      nodePort: options.epmd.nodePort,
+      lookup: (alive, host, wait) => this.#epmd.lookup(alive, host, wait),
+    });
   }
 
   get epmd(): EpmdKeeper {
@@ -83,9 +91,12 @@ export class Rooms {
       limits,
       hidden,
       longNames,
+      allow,
+      tls,
       cookie,
       cookies,
       netTickTimeMs,
+      netTickIntensity,
       binaries,
       actors,
     } = this.options;
@@ -94,8 +105,10 @@ export class Rooms {
       name: this.name,
       creation: 0,
       flags: offeredFlags(hidden),
+      tls: tls === undefined ? undefined : new Tls(tls, env.streams),
       cookieFor: (peer) => cookies.get(peer) ?? cookie,
       netTickTimeMs,
+      netTickIntensity,
       binaries,
       limits,
       clock: env.clock,
@@ -106,13 +119,13 @@ export class Rooms {
     };
     this.connections = new Connections({
       setup,
-      longNames,
+      admission: new Admission({ name: this.name, longNames, allow }),
       env,
       limits,
       telemetry: this.telemetry,
       logger: this.logger,
       owner: {
-        locate: (nodeName, signal) => this.#locate(nodeName, signal),
+        locate: (nodeName, signal) => this.locator.locate(nodeName, signal),
         nodeUp: (connection) => this.#nodeUp(connection),
         nodeDown: (connection, reason) => this.#nodeDown(connection, reason),
         unreachable: (nodeName) => this.processes.unreachable(nodeName),
@@ -142,11 +155,14 @@ export class Rooms {
       // Our own modules come last: nobody's exports can take their place.
       const exports = new Exports(
         this.options.exports,
+        this.options.exports.erlang === true ? { erlang: this.#erlang() } : {},
         { beamish: remoteView(this.#viewOf()) },
         this.global.isPresent ? this.global.exports() : {},
       );
       this.spawner = new Spawner(this.processes, this.connections, actors, exports);
       this.processes.remoteSpawner = this.spawner;
+      const output = new UserOutput(env.host);
+      this.processes.output = output;
       this.rpc = new Rpc(this.processes, this.spawner, exports);
       this.#tree = new SystemTree({
         processes: this.processes,
@@ -154,6 +170,8 @@ export class Rooms {
         logger: this.logger,
         view: this.#viewOf(),
         services: [
+          { name: 'user', actor: output.actor, args: [] },
+          ...['logger', 'logger_proxy'].map((name) => ({ name, actor: loggerProxy, args: [this.logger] })),
           { name: 'rex', actor: rex, args: [exports, this.processes] },
           ...(this.global.isPresent
             ? [{ name: GLOBAL_NAME_SERVER, actor: this.global.server(), args: [] }]
@@ -173,6 +191,11 @@ export class Rooms {
       await this.stop();
       throw error;
     }
+  }
+
+  #erlang(): ExportedModules[string] {
+    const peers = () => [...this.connections.all()].map(({ peer }) => peer);
+    return erlangModule({ processes: this.processes, host: this.env.host, peers });
   }
 
   /** The first port mapper's client has registered the node when its process begins; later ones do it anew. */
@@ -311,24 +334,10 @@ export class Rooms {
 
   /** Connects without asking a port mapper, when discovery was told the port. */
   async #connectAt(nodeName: string, whereabouts: Whereabouts | undefined): Promise<void> {
-    if (whereabouts?.port === undefined) return await this.connections.connect(nodeName);
+    const connect = () => this.connections.connect(nodeName);
+    if (whereabouts?.port === undefined) return await connect();
     const { host = hostOf(nodeName), port } = whereabouts;
-    this.#told.set(nodeName, { host, port });
-    try {
-      await this.connections.connect(nodeName);
-    } finally {
-      this.#told.delete(nodeName);
-    }
-  }
-
-  async #locate(nodeName: string, signal: AbortSignal): Promise<PeerAddress> {
-    const told = this.#told.get(nodeName);
-    if (told !== undefined) return told;
-    const host = hostOf(nodeName);
-    const found = await this.#epmd.lookup(aliveOf(nodeName), host, { signal });
-    if (found === undefined)
-      throw new ConnectionError(`no node named ${aliveOf(nodeName)} is known to the port mapper of ${host}`);
-    return { host, port: found.port };
+    await this.locator.during(nodeName, { host, port }, connect);
   }
 
   #nodeUp(connection: Connection): void {

@@ -108,6 +108,38 @@ describe('a keeper in mode auto', () => {
     expect(guest.records.filter((record) => record.level === 'warning')).toEqual([]);
   });
 
+  it('holds look-ups of unknown names for 1 s at its start, and for 3 s after a take-over', async () => {
+    const port = await freePort();
+    const delays: number[] = [];
+    const clock = {
+      ...env.clock,
+      setTimeout: (fn: () => void, ms: number) => {
+        delays.push(ms);
+        return env.clock.setTimeout(fn, ms);
+      },
+    };
+    const owner = keeperOn(port).keeper;
+    await owner.start(node('one', 9101));
+    const next = keeperOn(port, 'auto', { clock });
+    await next.keeper.start(node('two', 9102));
+    expect(delays).not.toContain(1_000);
+    const again = nextRegistration('two');
+    await owner.stop();
+    await again;
+    expect(delays).toContain(3_000);
+    expect(delays).not.toContain(1_000);
+    // A name that is still missing is found when it comes back within that time, by somebody who asked before.
+    const client = new EpmdClient({ streams: env.streams, clock: env.clock, host: LOOPBACK, port });
+    const found = client.lookup('late', LOOPBACK);
+    const late = keeperOn(port, 'auto', { clock }).keeper;
+    await late.start(node('late', 9103));
+    expect(await found).toMatchObject({ port: 9103 });
+    const first = keeperOn(await freePort(), 'auto', { clock }).keeper;
+    await first.start(node('first'));
+    expect(delays.filter((ms) => ms === 3_000)).toHaveLength(1);
+    expect(delays).toContain(1_000);
+  });
+
   it('is found again within a second each time the owner is killed, by those who insist without a failure', async () => {
     const port = await freePort();
     const processes = ['a', 'b', 'c', 'd'].map((name, index) => keeperProcess(port, name, 9201 + index));

@@ -113,6 +113,8 @@ export function world(parts: Partial<Env> = {}, seed = 1): World {
       variable: () => undefined,
       cookie: absent('cookie'),
       interfaces: () => [LOOPBACK],
+      memory: () => ({ residentBytes: 0, heapBytes: 0, heapUsedBytes: 0, externalBytes: 0 }),
+      output: () => {},
     },
     log: { write: (record) => lines.push(record) },
     ...parts,

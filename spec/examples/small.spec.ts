@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { describeBeam } from '../support/beam.ts';
+import { elixirAvailable } from '../support/elixir.ts';
 import { freePort } from '../support/ports.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -51,6 +52,18 @@ describeBeam('from-erlang.ts', () => {
         'erl says: pong',
         'erl says: <<"<h1>Hello, Joe &amp; Robert</h1>">>',
         'erl says: {error,undef}',
+        '',
+      ].join('\n'),
+    );
+  });
+});
+
+describe.skipIf(!elixirAvailable('phoenix/main.ts'))('phoenix/main.ts', () => {
+  it('prints what its first comment says', async () => {
+    expect(await output('phoenix/main.ts')).toBe(
+      [
+        'the PubSub has two nodes: phoenix@127.0.0.1, typescript@127.0.0.1',
+        'phoenix@127.0.0.1 says: I heard typescript say hello',
         '',
       ].join('\n'),
     );

@@ -16,7 +16,7 @@ import {
   Tuple,
   tuple,
 } from '../../src/index.ts';
-import { type Beam, describeBeam } from '../support/beam.ts';
+import { type Beam, describeBeam, otpRelease } from '../support/beam.ts';
 import { Lab } from './lab.ts';
 
 /** Every row of the table of terms, and the borders between encodings. */
@@ -105,6 +105,8 @@ describeBeam('terms of every kind', () => {
   });
 
   it('of a BEAM come back from ours exactly as they went', async () => {
+    // Ports leave here in the form that OTP 26 and newer use for all of them, which OTP 23 cannot read.
+    const port = otpRelease() === 23 ? 'no_port' : 'hd(erlang:ports())';
     const answer = await beam.eval(`
       Fun = fun(X) -> X + 1 end,
       Terms = [
@@ -116,7 +118,7 @@ describeBeam('terms of every kind', () => {
         {}, {1}, {ok, {nested, [tuple]}}, erlang:make_tuple(300, x),
         #{}, #{a => 1}, #{<<"k">> => v}, #{1 => 2, {t} => [x], <<"b">> => #{}},
         maps:from_list([{I, I} || I <- lists:seq(1, 100)]),
-        self(), make_ref(), hd(erlang:ports()), Fun, fun lists:map/2,
+        self(), make_ref(), ${port}, Fun, fun lists:map/2,
         spawn(fun() -> ok end), (catch apply(erlang, alias, [])), node(), {self(), [make_ref()]}
       ],
       [T || T <- Terms, begin

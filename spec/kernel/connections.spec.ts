@@ -3,9 +3,10 @@ import { EpmdClient } from '../../src/connection/epmd-client.ts';
 import { Acceptor } from '../../src/handshake/acceptor.ts';
 import { offeredFlags } from '../../src/handshake/flags.ts';
 import { encodeName } from '../../src/handshake/messages.ts';
-import { at, atom, type Node, startNode } from '../../src/index.ts';
+import { at, atom, hosts, type Node, startNode } from '../../src/index.ts';
 import { platformEnv } from '../../src/platform/index.ts';
 import { collector, history, Nodes, once } from '../support/nodes.ts';
+import { freePort } from '../support/ports.ts';
 import { RawListener, RawPeer } from '../support/raw-peer.ts';
 
 let nodes: Nodes;
@@ -24,13 +25,12 @@ async function part(a: Node, b: Node): Promise<void> {
 const links = (node: Node) => node.inspect().connections.map(({ name, outgoing }) => ({ name, outgoing }));
 
 describe('two nodes that call each other at once', () => {
-  it('end with one link, both promises resolve, and nothing that waited is lost', async () => {
-    const [a, b] = await nodes.pair();
+  /** So many times, in both orders, and with a head start for one of them of none to a few turns. */
+  async function dialEachOther(a: Node, b: Node, times: number): Promise<void> {
     const [atA, atB] = [collector(a, 'sink'), collector(b, 'sink')];
-    for (let round = 0; round < 200; round++) {
-      // In both orders, and with a head start for one of them of none to a few turns.
+    const events = new Map([a, b].map((node) => [node, history(node)]));
+    for (let round = 0; round < times; round++) {
       const [first, second] = round % 2 === 0 ? [a, b] : [b, a];
-      const events = [history(first), history(second)];
       first.send(at(second.name, 'sink'), round);
       const one = first.connect(second.name);
       for (let turn = 0; turn < Math.floor(round / 2) % 12; turn++)
@@ -39,14 +39,34 @@ describe('two nodes that call each other at once', () => {
       await Promise.all([one, second.connect(first.name)]);
       expect(await atA.take(1)).toEqual([round]);
       expect(await atB.take(1)).toEqual([round]);
-      expect(events).toEqual([[`up ${second.name}`], [`up ${first.name}`]]);
+      expect([events.get(a)!.splice(0), events.get(b)!.splice(0)]).toEqual([
+        [`up ${b.name}`],
+        [`up ${a.name}`],
+      ]);
       expect(links(a)).toHaveLength(1);
       expect(links(b)).toHaveLength(1);
       expect(links(a)[0]!.outgoing).toBe(!links(b)[0]!.outgoing);
       await part(first, second);
+      for (const heard of events.values()) expect(heard.splice(0)).toHaveLength(1);
     }
     expect([atA.got, atB.got]).toEqual([[], []]);
+  }
+
+  it('end with one link, both promises resolve, and nothing that waited is lost: 200 times', async () => {
+    const [a, b] = await nodes.pair();
+    await dialEachOther(a, b, 200);
   });
+
+  it('and 800 times more closely, without the port mapper, whose answers part the calls', async () => {
+    const [a, b] = await nodes.pair();
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      await from.connect(to.name, { port: to.port! });
+    await part(a, b);
+    await dialEachOther(a, b, 800);
+  }, 90_000);
 
   it('in a cluster where all call all', async () => {
     const all = await Promise.all(
@@ -225,6 +245,103 @@ describe('names that cannot be connected', () => {
     expect(await refusal(a.name)).toMatch(/is this node itself/);
     const short = await nodes.start({ name: nodes.name('s').split('@')[0]!, listen: { host: '127.0.0.1' } });
     await expect(short.connect(a.name)).rejects.toThrow(/has a long name and this node .* a short one/);
+  });
+});
+
+describe('a list of allowed nodes', () => {
+  it('keeps others out, and is not left either; both are told so', async () => {
+    const b = await nodes.start({ name: nodes.name('b') });
+    const a = await nodes.start({ allow: [nodes.name('c'), 'elsewhere.org'] });
+    await expect(b.connect(a.name)).rejects.toMatchObject({
+      code: 'HandshakeError',
+      stage: 'recv_status',
+      message: expect.stringContaining('not_allowed'),
+    });
+    await expect(a.connect(b.name)).rejects.toThrow(/is not in the list of allowed nodes \(option allow\)/);
+    await expect(a.call(at(b.name, 'nobody'), 'get')).rejects.toMatchObject({ reason: atom('noconnection') });
+    expect(nodes.log.map(({ message }) => message).join('\n')).toMatch(
+      new RegExp(`handshake with ${b.name} .* failed at mark_pending: that node may not connect`),
+    );
+    expect([a.nodes('connected'), b.nodes('connected')]).toEqual([[], []]);
+  });
+
+  it.each([
+    ['its whole name', (name: string) => name],
+    ['its host', () => '127.0.0.1'],
+    ['its name at any host', (name: string) => name.slice(0, name.indexOf('@') + 1)],
+  ])('lets in a node that it lists by %s', async (_, entry) => {
+    const b = await nodes.start({ name: nodes.name('b') });
+    const a = await nodes.start({ allow: [entry(b.name)] });
+    expect(await b.ping(a.name)).toBe('pong');
+    expect(a.disconnect(b.name)).toBe(true);
+    expect(await a.ping(b.name)).toBe('pong');
+  });
+
+  it('that is empty lets nobody in', async () => {
+    const a = await nodes.start({ allow: [] });
+    const b = await nodes.start({ name: nodes.name('b') });
+    expect(await b.ping(a.name)).toBe('pang');
+  });
+
+  it('does not take a part of a name for the whole', async () => {
+    const b = await nodes.start({ name: nodes.name('b') });
+    const a = await nodes.start({
+      allow: ['127.0.0', '0.0.1', b.name.slice(0, -1), 'b@', b.name.split('@')[0]!],
+    });
+    expect(await b.ping(a.name)).toBe('pang');
+  });
+});
+
+describe('without a port mapper', () => {
+  /** Nobody listens there: whoever asks is told so. */
+  const off = { mode: 'off' } as const;
+
+  it('a node is reached at the port that connect() is told, also when the link is made anew', async () => {
+    const port = await freePort();
+    const [a, b] = await nodes.pair({ epmd: { ...off, port } });
+    await expect(a.connect(b.name)).rejects.toThrow(/cannot connect to 127.0.0.1, port .*ECONNREFUSED/);
+    await a.connect(b.name, { port: b.port! });
+    expect(await a.ping(b.name)).toBe('pong');
+    await part(a, b);
+    expect(await a.ping(b.name)).toBe('pong');
+    await expect(a.connect('c@127.0.0.1', { host: '127.0.0.1' })).rejects.toThrow(
+      /expected a port beside the host/,
+    );
+    await expect(a.connect('c@127.0.0.1', { port: 70_000 })).rejects.toThrow(/connect.port: .*got 70000/);
+    await expect(a.connect('c@127.0.0.1', { prot: 1 } as object)).rejects.toThrow(
+      /known are: host, port, signal/,
+    );
+  });
+
+  it('a name may be of another host than the address', async () => {
+    const b = await nodes.start({ name: 'b@far.example', listen: { host: '127.0.0.1' }, epmd: off });
+    const a = await nodes.start({ epmd: off });
+    await a.connect(b.name, { host: '127.0.0.1', port: b.port! });
+    expect(await a.ping(b.name)).toBe('pong');
+  });
+
+  it('all nodes may listen on one port, each on a host of its own', async () => {
+    const port = await freePort();
+    const epmd = { ...off, nodePort: port, port: await freePort() };
+    const [a, b] = await Promise.all(
+      ['127.0.0.2', '127.0.0.3'].map((host) =>
+        nodes.start({ name: nodes.name('n').replace('127.0.0.1', host), listen: { port }, epmd }),
+      ),
+    );
+    expect(await a!.ping(b!.name)).toBe('pong');
+    expect(b!.nodes()).toEqual([a!.name]);
+  });
+
+  it('hosts() may know the ports', async () => {
+    const port = await freePort();
+    const b = await nodes.start({ name: nodes.name('b'), epmd: off });
+    const a = await startNode(
+      nodes.options({ epmd: { ...off, port }, discovery: hosts([{ name: b.name, port: b.port! }]) }),
+    );
+    nodes.atEnd(() => a.stop());
+    while (a.nodes().length === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(a.nodes()).toEqual([b.name]);
+    expect(() => hosts([{ name: 'b@h', port: 0 }])).toThrow(/the port of b@h is 0/);
   });
 });
 

@@ -23,8 +23,18 @@ afterEach(() => nodes.close());
 type SystemNode = Awaited<ReturnType<Nodes['start']>>;
 
 const SYSTEM = [
-  ...['beamish_sup', 'epmd', 'net_kernel', 'beamish', 'rex', 'global_name_server', 'pg_scopes'],
-  'net_connections',
+  ...[
+    'beamish_sup',
+    'epmd',
+    'net_kernel',
+    'beamish',
+    'user',
+    'logger',
+    'logger_proxy',
+    'rex',
+    'global_name_server',
+  ],
+  ...['pg_scopes', 'net_connections'],
 ];
 /** Further down. */
 const SCOPE = 'pg';
@@ -81,6 +91,9 @@ describe('the tree of system processes', () => {
       'epmd',
       'net_kernel',
       'beamish',
+      'user',
+      'logger',
+      'logger_proxy',
       'rex',
       'global_name_server',
       'pg_scopes',

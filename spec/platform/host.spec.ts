@@ -14,6 +14,13 @@ describe('the host', () => {
     );
   });
 
+  it('knows what the program takes of memory', () => {
+    const { residentBytes, heapBytes, heapUsedBytes, externalBytes } = host.memory();
+    for (const bytes of [residentBytes, heapBytes, heapUsedBytes, externalBytes])
+      expect(bytes).toBeGreaterThan(0);
+    expect(heapUsedBytes).toBeLessThanOrEqual(heapBytes);
+  });
+
   it('reads environment variables', () => {
     expect(host.variable('PATH')).toBe(process.env.PATH);
     expect(host.variable('BEAMISH_SURELY_UNSET')).toBeUndefined();

@@ -65,6 +65,33 @@ describe('a promise that is rejected for nobody', () => {
     expect(code).toBe(0);
   });
 
+  it('is the caller’s when it is a call that fails, whoever made it fail', async () => {
+    const { said, code } = await play('callers');
+    const end = 'shutdown';
+    expect(said).toEqual([
+      { end, server: true },
+      { end, server: false },
+    ]);
+    expect(code).toBe(0);
+  });
+
+  it('in a raw callback is the process’s from Node.js 24 on; before, it ends the program and says why', async () => {
+    const { said, stderr, code } = await play('callbacks');
+    if (Number.parseInt(process.versions.node, 10) >= 24) {
+      expect(said).toEqual(
+        ['timer', 'immediate', 'socket'].flatMap((method) => [
+          { log: 'error' },
+          { method, end: `RangeError: in a${method === 'immediate' ? 'n' : ''} ${method}` },
+        ]),
+      );
+      expect([stderr, code]).toEqual(['', 0]);
+    } else {
+      expect(said).toEqual([]);
+      expect(stderr).toMatch(/RangeError: in a timer/);
+      expect(code).toBe(1);
+    }
+  });
+
   it('ends the program, as ever, when no process made it', async () => {
     const { stderr, code } = await play('nobodys');
     expect(stderr).toMatch(/RangeError: of the program/);

@@ -111,6 +111,9 @@ class Wire implements SignalSink {
   unlinkAck(id: bigint, from: Pid, to: Pid): void {
     this.#to(to.node, 'UNLINK_ID_ACK', (s) => s.signalUnlinkAck(id, from, to));
   }
+  groupLeader(leader: Pid, to: Pid): void {
+    this.#to(to.node, 'GROUP_LEADER', (s) => s.setGroupLeader(leader, to));
+  }
   exit(from: Pid, to: Pid, reason: unknown): void {
     this.#to(to.node, 'EXIT', (s) => s.signalExit(from, to, reason));
   }

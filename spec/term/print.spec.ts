@@ -15,6 +15,7 @@ import {
   Ref,
   tuple,
 } from '../../src/term/index.ts';
+import { writeTerm } from '../../src/term/print.ts';
 import { exactly } from './etf/twin.ts';
 
 describe('terms in Erlang syntax', () => {
@@ -63,6 +64,12 @@ describe('terms in Erlang syntax', () => {
       '#Pid<a@h.1.0> #Ref<a@h.2.1> #Port<a@h.5>',
     );
     expect(`${tuple(atom('ok'), 1)} ${new ImproperList([1], 2)}`).toBe('{ok,1} [1|2]');
+  });
+
+  test('plainly, text and charlists are the numbers that they are made of', () => {
+    expect(writeTerm(['ab', [97, 98], atom('a b'), tuple(new Uint8Array([255]), 1)])).toBe(
+      "[<<97,98>>,[97,98],'a b',{<<255>>,1}]",
+    );
   });
 
   test('cycles, depth and shared branches end', () => {

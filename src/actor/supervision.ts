@@ -76,6 +76,7 @@ export class Supervision {
     }
     process.supervised = true;
     process.extra.parent = this.#process.pid;
+    system.inheritGroupLeader(process, this.#process);
     system.signals.link(this.#process, process.pid);
     child.process = process;
     const failure = await new Promise<StartFailure | undefined>((resolve) => {

@@ -16,18 +16,25 @@ import { Ticker } from '../dist/ticker.ts';
 import type { Clock, TimerHandle } from '../env/clock.ts';
 import type { Limits } from '../env/limits.ts';
 import type { Random } from '../env/random.ts';
-import type { Stream } from '../env/streams.ts';
+import type { PeerCertificate, Stream } from '../env/streams.ts';
 import { type BeamishError, ConnectionError, DecodeError, LimitError } from '../errors.ts';
 import { Acceptor } from '../handshake/acceptor.ts';
 import { DistFlag, type DistFlags, hasFlag } from '../handshake/flags.ts';
 import { Initiator } from '../handshake/initiator.ts';
 import type { CloseAction, LocalNode, PeerNode, UpAction } from '../handshake/machine.ts';
+import type { HandshakeVersion } from '../handshake/messages.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Atom } from '../term/atom.ts';
 import { TermDecoder } from '../term/etf/decode.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
 import { HandshakeDriver } from './handshake-driver.ts';
 import { Outbox } from './outbox.ts';
+import type { Tls } from './tls.ts';
+
+/** How a TLS connection begins, a record of type handshake, or how it is refused, an alert; version 3.x. */
+const TLS_HANDSHAKE = 0x16;
+const TLS_ALERT = 0x15;
+const TLS_MAJOR = 3;
 
 /** What all connections of a node share. */
 export interface ConnectionSetup {
@@ -35,8 +42,12 @@ export interface ConnectionSetup {
   /** Known once the port mapper has answered, before the first connection. */
   readonly creation: number;
   readonly flags: DistFlags;
+  /** Undefined: without TLS. */
+  readonly tls: Tls | undefined;
   readonly cookieFor: (peer: string) => string;
   readonly netTickTimeMs: number;
+  /** Checks per `netTickTimeMs`. */
+  readonly netTickIntensity: number;
   readonly binaries: 'text' | 'bytes';
   readonly limits: Limits;
   readonly clock: Clock;
@@ -83,8 +94,13 @@ export class Connection {
   #reads = 0;
 
   /** Calls a node on a fresh stream. */
-  static dial(setup: ConnectionSetup, stream: Stream, peerName: string, owner: ConnectionOwner): Connection {
-    return new Connection(setup, stream, peerName, owner);
+  static dial(
+    setup: ConnectionSetup,
+    stream: Stream,
+    peer: { readonly name: string; readonly version?: HandshakeVersion | undefined },
+    owner: ConnectionOwner,
+  ): Connection {
+    return new Connection(setup, stream, peer, owner);
   }
 
   /** Takes a call on a fresh stream. */
@@ -95,36 +111,38 @@ export class Connection {
   private constructor(
     setup: ConnectionSetup,
     stream: Stream,
-    peerName: string | undefined,
+    dialled: { readonly name: string; readonly version?: HandshakeVersion | undefined } | undefined,
     owner: ConnectionOwner,
   ) {
     const { limits, clock, random, cookieFor } = setup;
     this.#setup = setup;
     this.#stream = stream;
     this.#owner = owner;
-    this.outgoing = peerName !== undefined;
-    this.#expectedName = peerName ?? '';
-    this.#framer = new LengthFramer(2, limits.handshakeBytes, 'handshakeBytes');
+    this.outgoing = dialled !== undefined;
+    this.#expectedName = dialled?.name ?? '';
+    const lengthBytes = setup.tls === undefined ? 2 : 4;
+    this.#framer = new LengthFramer(lengthBytes, limits.handshakeBytes, 'handshakeBytes');
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
     const local: LocalNode = { name: setup.name, creation: setup.creation, flags: setup.flags };
     const challenge = random.u32();
     const machine =
-      peerName !== undefined
-        ? new Initiator({ local, peer: peerName, cookieFor, challenge })
+      dialled !== undefined
+        ? new Initiator({ local, peer: dialled.name, cookieFor, challenge, version: dialled.version ?? 6 })
         : new Acceptor({
             local,
             address: `${stream.remoteHost}:${stream.remotePort}`,
             cookieFor,
             challenge,
           });
-    this.#handshake = new HandshakeDriver(machine, stream, clock, {
-      decide: (name) => owner.decide(name),
+    const ask = {
+      decide: (name: string) => owner.decide(name),
       stillWanted: () => owner.stillWanted(),
-      up: (action) => this.#becomeUp(action),
-      failed: (action) => this.#handshakeFailed(action),
-    });
+      up: (action: UpAction) => this.#becomeUp(action),
+      failed: (action: CloseAction) => this.#handshakeFailed(action),
+    };
+    this.#handshake = new HandshakeDriver(machine, stream, clock, ask, lengthBytes);
     stream.start({
       data: (chunk) => this.#data(chunk),
       drain: () => this.#up?.outbox.drain(),
@@ -152,6 +170,11 @@ export class Connection {
 
   get remoteAddress(): string {
     return `${this.#stream.remoteHost}:${this.#stream.remotePort}`;
+  }
+
+  /** What the other side has shown over TLS. */
+  get certificate(): PeerCertificate | undefined {
+    return this.#stream.peerCertificate;
   }
 
   get encoder(): DistEncoder {
@@ -243,6 +266,7 @@ export class Connection {
   #data(chunk: Uint8Array): void {
     if (this.#ended) return;
     this.#reads++;
+    if (this.#reads === 1 && chunk[1] === TLS_MAJOR && this.#speaksTls(chunk[0]!)) return;
     try {
       const framer = this.#framer;
       framer.push(chunk);
@@ -258,6 +282,14 @@ export class Connection {
       return;
     }
     if (this.#up !== undefined && this.#setup.isBehind()) this.#holdBack();
+  }
+
+  /** Whether the first bytes are those of a TLS record: as a length they would be beyond any name. */
+  #speaksTls(type: number): boolean {
+    if (this.#setup.tls !== undefined || (type !== TLS_HANDSHAKE && type !== TLS_ALERT)) return false;
+    const cause = new DecodeError('the peer speaks TLS, and this node does not (option tls)', 0);
+    this.#handshake.unreadable(cause, this.outgoing ? this.#expectedName : this.remoteAddress);
+    return true;
   }
 
   /**
@@ -297,7 +329,7 @@ export class Connection {
   // ---- from handshake to link, and to the end
 
   #becomeUp(action: UpAction): void {
-    const { limits, clock, netTickTimeMs } = this.#setup;
+    const { limits, clock, netTickTimeMs, netTickIntensity } = this.#setup;
     const { peer } = action;
     const has = (flag: DistFlags) => hasFlag(peer.flags, flag);
     const cached = has(DistFlag.DIST_HDR_ATOM_CACHE);
@@ -329,7 +361,7 @@ export class Connection {
         },
       }),
       decoder: undefined,
-      ticker: new Ticker({ netTickTimeMs, hidden: peer.hidden }),
+      ticker: new Ticker({ netTickTimeMs, hidden: peer.hidden, tickIntensity: netTickIntensity }),
       ticks: 0,
       tickTimer: undefined,
     };

@@ -8,11 +8,13 @@
  * beyond the operating system's: a port has one listener.
  *
  * Accepted: for a moment after a take-over the new port mapper does not know everybody. It holds look-ups of unknown
- * names back (epmd/server.ts), and `lookup()` here asks again when nobody answers, so neither is seen by users.
+ * names back (epmd/server.ts), and `lookup()` here asks again when nobody answers, so neither is seen by users. Who
+ * asks for a name that nobody has waits that long for the answer.
  *
  * The creation is that of the first registration, for as long as the node lives: its pids carry it. What later port
  * mappers answer is ignored, as OTP's erl_epmd does. That module tries again every two seconds, so a real BEAM node
- * is missing from the names for up to that long after a take-over; connections that stand are not touched.
+ * is missing from the list of names for up to that long after a take-over; look-ups of it wait, and connections that
+ * stand are not touched.
  */
 import type { Clock } from '../env/clock.ts';
 import type { Host } from '../env/host.ts';
@@ -48,8 +50,12 @@ const UNUSUAL_GAP_MS = 2_000;
 const START_LIMIT_MS = 5_000;
 /** How long a look-up asks again when nobody answers: longer than any take-over takes. */
 const LOOKUP_RETRY_MS = 1_000;
-/** A new port mapper holds look-ups of unknown names back for the longest pause, an attempt and some slack. */
-const SETTLE_MS = 1_000;
+/**
+ * How long a new port mapper holds look-ups of unknown names back. At the start of a node, for the longest pause of ours,
+ * an attempt and some slack: it may follow another by chance. After a take-over, for real nodes too: their erl_epmd
+ * tries again after 2 s.
+ */
+const SETTLE_MS = { start: 1_000, takeOver: 3_000 } as const;
 /** Creations below 4 have had other meanings; OTP avoids them too. */
 const LOWEST_CREATION = 4;
 const LOOPBACK = '127.0.0.1';
@@ -80,6 +86,8 @@ export class EpmdKeeper {
   #node: NodeToRegister | undefined;
   #server: EmbeddedEpmd | undefined;
   #registration: EpmdRegistration | undefined;
+  /** Whether this node has been known to a port mapper before: becoming one then is a take-over. */
+  #wasRegistered = false;
   #keeping: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -214,7 +222,7 @@ export class EpmdKeeper {
       addresses: this.#addresses,
       port,
       maxSockets,
-      settleMs: SETTLE_MS,
+      settleMs: this.#wasRegistered ? SETTLE_MS.takeOver : SETTLE_MS.start,
     });
     if (this.#stopping.signal.aborted) {
       await server.close();
@@ -257,6 +265,7 @@ export class EpmdKeeper {
 
   #hold(registration: EpmdRegistration, creation: number): void {
     this.#registration = registration;
+    this.#wasRegistered = true;
     this.#options.telemetry.emit('epmd.registered', () => ({
       name: this.#node?.name,
       role: this.role,

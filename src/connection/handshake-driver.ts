@@ -4,7 +4,7 @@ import { type BeamishError, HandshakeError } from '../errors.ts';
 import type { Acceptor, AcceptorAction } from '../handshake/acceptor.ts';
 import type { Initiator, InitiatorAction } from '../handshake/initiator.ts';
 import type { CloseAction, UpAction } from '../handshake/machine.ts';
-import { framed } from '../handshake/messages.ts';
+import { framed, type LengthBytes } from '../handshake/messages.ts';
 
 /** Answers to what the machines ask, and where their outcome goes. */
 export interface HandshakeOwner {
@@ -22,10 +22,18 @@ export class HandshakeDriver {
   readonly #stream: Stream;
   readonly #clock: Clock;
   readonly #owner: HandshakeOwner;
+  readonly #lengthBytes: LengthBytes;
   #timer: TimerHandle;
   #over = false;
 
-  constructor(machine: Initiator | Acceptor, stream: Stream, clock: Clock, owner: HandshakeOwner) {
+  constructor(
+    machine: Initiator | Acceptor,
+    stream: Stream,
+    clock: Clock,
+    owner: HandshakeOwner,
+    lengthBytes: LengthBytes = 2,
+  ) {
+    this.#lengthBytes = lengthBytes;
     this.#machine = machine;
     this.#stream = stream;
     this.#clock = clock;
@@ -71,7 +79,7 @@ export class HandshakeDriver {
     for (const action of actions) {
       switch (action.type) {
         case 'send':
-          this.#stream.write(framed(action.body));
+          this.#stream.write(framed(action.body, this.#lengthBytes));
           break;
         case 'arm':
           this.#clock.clearTimeout(this.#timer);

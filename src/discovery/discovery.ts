@@ -286,9 +286,10 @@ export class Discovery {
         throw new ConnectionError(`the connect function of topology ${topology} refused ${nodeName}`);
       return;
     }
-    // Whereabouts may be out of date: every other attempt asks the port mapper.
-    const isTold = this.#queue.failures(nodeName) % 2 === 0;
-    await this.#options.connect(nodeName, isTold ? this.#queue.named(nodeName)?.whereabouts : undefined);
+    // What was heard may be out of date: every other attempt asks the port mapper.
+    const whereabouts = this.#queue.named(nodeName)?.whereabouts;
+    const isTold = whereabouts?.certain === true || this.#queue.failures(nodeName) % 2 === 0;
+    await this.#options.connect(nodeName, isTold ? whereabouts : undefined);
   }
 
   #tellUp(nodeName: string): void {

@@ -80,6 +80,8 @@ export interface Whereabouts {
   readonly port?: number;
   /** Address for that port. @default the part of its name behind the `@` */
   readonly host?: string;
+  /** Configured rather than heard of: the port mapper is never asked. @default false */
+  readonly certain?: boolean;
   /** Address of whoever told us. Under a flood of names, none is let in at the expense of the others. */
   readonly from?: string;
 }

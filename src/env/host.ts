@@ -11,6 +11,19 @@ export interface Host {
   cookie(): string;
   /** Addresses of the machine's interfaces, loopback included. */
   interfaces(): readonly NetworkInterface[];
+  /** What the program takes of the machine's memory. */
+  memory(): HostMemory;
+  /** Writes to the program's standard output: what processes print through this node's group leader. */
+  output(text: string): void;
+}
+
+/** What a program holds, in bytes. */
+export interface HostMemory {
+  readonly residentBytes: number;
+  readonly heapBytes: number;
+  readonly heapUsedBytes: number;
+  /** Of binaries, outside of the heap. */
+  readonly externalBytes: number;
 }
 
 export interface NetworkInterface {

@@ -10,12 +10,25 @@ export type {
   Datagrams,
   RemoteInfo,
 } from './datagrams.ts';
-export type { Host, NetworkInterface } from './host.ts';
+export type { Host, HostMemory, NetworkInterface } from './host.ts';
 export type { Log, LogArea, LogLevel, LogRecord } from './log.ts';
 export type { Random } from './random.ts';
 export type { RejectionOwner, Rejections } from './rejections.ts';
 export type { Resolver, ServiceRecord } from './resolver.ts';
-export type { ConnectOptions, Listener, ListenOptions, Stream, StreamHandlers, Streams } from './streams.ts';
+export type {
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  PeerCertificate,
+  Stream,
+  StreamHandlers,
+  Streams,
+  TlsClientOptions,
+  TlsIdentity,
+  TlsMaterial,
+  TlsServerOptions,
+  TlsVersion,
+} from './streams.ts';
 
 import type { Clock } from './clock.ts';
 import type { Datagrams } from './datagrams.ts';

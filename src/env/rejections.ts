@@ -13,7 +13,9 @@ export interface Rejections {
   listen(): () => void;
   /**
    * Runs `fn(arg)`. Promises made there, and in async functions that it calls, belong to `owner`; to nobody when that
-   * is undefined.
+   * is undefined. How far callbacks are followed is the platform's affair.
    */
   run<T>(owner: RejectionOwner | undefined, fn: (arg: T) => void, arg: T): void;
+  /** Whose code runs now. */
+  current(): RejectionOwner | undefined;
 }

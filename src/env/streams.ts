@@ -15,12 +15,79 @@ export interface Streams {
    * @throws ConnectionError when refused, unreachable or timed out; whatever `signal.reason` is when aborted
    */
   connect(options: ConnectOptions): Promise<Stream>;
+  /**
+   * Reads and checks what one side of TLS needs. Absent where there is no TLS.
+   * @throws OptionsError for files that cannot be read, and for what is in them
+   */
+  secure?(material: TlsMaterial): TlsIdentity;
+}
+
+/** What one side of TLS is made of. */
+export interface TlsMaterial {
+  /** The option that it comes from, for errors: `tls`, `tls.client`. */
+  readonly option: string;
+  /** PEM, as text or as the path of a file: the certificate (with those in between, in order) and its key. */
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly passphrase: string | undefined;
+  /** PEM of trusted authorities, each as text or as a path; undefined: those that the platform trusts. */
+  readonly ca: readonly string[] | undefined;
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion;
+  /** In OpenSSL's syntax; undefined: the platform's. */
+  readonly ciphers: string | undefined;
+}
+
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
+/** Material that was read and found good; understood by the `Streams` that made it. */
+export interface TlsIdentity {
+  readonly material: TlsMaterial;
+}
+
+/** A call over TLS. */
+export interface TlsClientOptions {
+  readonly identity: TlsIdentity;
+  /** Whether the other side's certificate must be signed by an authority that is trusted, and valid now. */
+  readonly verify: boolean;
+  /** The name to ask for (server name indication), where it is no address. */
+  readonly serverName: string;
+  /** The name or address that the certificate must be for; undefined: any. */
+  readonly expectedHost: string | undefined;
+}
+
+/** Calls of others over TLS: handed out once they are secure. */
+export interface TlsServerOptions {
+  readonly identity: TlsIdentity;
+  /** Whether a caller's certificate, where it has one, must be good. */
+  readonly verify: boolean;
+  /** Whether a caller must have one. */
+  readonly requireCertificate: boolean;
+  /** Calls that are not secure yet; one more is closed. */
+  readonly maxPending: number;
+  /** How long securing one may take. */
+  readonly timeoutMs: number;
+  /** A call that did not become secure, and why. */
+  failed(address: string, error: Error): void;
+}
+
+/** The names in the certificate of the other side, as far as they can name a node. */
+export interface PeerCertificate {
+  /** Common names of its subject. */
+  readonly commonNames: readonly string[];
+  /** Subject alternative names, by kind. */
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+  readonly emails: readonly string[];
+  /** Common names of those that are directory names. */
+  readonly directoryNames: readonly string[];
 }
 
 export interface ListenOptions {
   /** Address to bind; all interfaces when absent. */
   readonly host?: string;
   readonly port: number;
+  readonly tls?: TlsServerOptions;
 }
 
 export interface ConnectOptions {
@@ -28,6 +95,7 @@ export interface ConnectOptions {
   readonly port: number;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  readonly tls?: TlsClientOptions;
 }
 
 export interface Listener {
@@ -52,6 +120,8 @@ export interface Stream {
   readonly remotePort: number;
   readonly localHost: string;
   readonly localPort: number;
+  /** Over TLS, what the other side has shown, verified if that was asked for; undefined when it has shown none. */
+  readonly peerCertificate?: PeerCertificate | undefined;
   start(handlers: StreamHandlers): void;
   /**
    * Queues bytes, which must not be changed before `bufferedBytes` is 0 again. Returns false when more than the

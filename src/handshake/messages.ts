@@ -1,6 +1,6 @@
 /**
- * The messages of the distribution handshake, to and from bytes. Bodies only: on the stream each has a 2-byte
- * length in front (`framed`). Whatever cannot be read is a `DecodeError`.
+ * The messages of the distribution handshake, to and from bytes. Bodies only: on the stream each has its length in
+ * front (`framed`). Whatever cannot be read is a `DecodeError`.
  *
  * @see erl_dist_protocol, Distribution Handshake
  */
@@ -74,10 +74,14 @@ const TAG_CHALLENGE_ACK = 0x61; // a
 /** No status is longer, apart from `named:`; keeps what a stranger sent out of memory and logs. */
 const MAX_STATUS_BYTES = 32;
 
-/** A body with its 2-byte length in front, as it goes to the stream. */
-export function framed(body: Uint8Array): Uint8Array {
-  const writer = new ByteWriter(2 + body.length);
-  writer.u16(body.length);
+/** Bytes of the length in front of each message: over TLS four, as in inet_tls_dist. */
+export type LengthBytes = 2 | 4;
+
+/** A body with its length in front, as it goes to the stream. */
+export function framed(body: Uint8Array, lengthBytes: LengthBytes = 2): Uint8Array {
+  const writer = new ByteWriter(lengthBytes + body.length);
+  if (lengthBytes === 2) writer.u16(body.length);
+  else writer.u32(body.length);
   writer.bytes(body);
   return writer.toBytes();
 }

@@ -1,17 +1,13 @@
 import { Connection, type ConnectionSetup } from '../connection/connection.ts';
-import type { TimerHandle } from '../env/clock.ts';
 import type { Env } from '../env/index.ts';
 import type { Limits } from '../env/limits.ts';
 import type { Listener, Stream } from '../env/streams.ts';
 import { BeamishError, ConnectionError, EncodeError, HandshakeError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
-
-/** Where a peer listens. */
-export interface PeerAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import type { Admission } from './admission.ts';
+import { Attempt } from './attempt.ts';
+import type { PeerAddress } from './locator.ts';
 
 /** What the table of connections asks of the node. */
 export interface ConnectionsOwner {
@@ -28,7 +24,7 @@ export interface ConnectionsOwner {
 
 export interface ConnectionsOptions {
   readonly setup: ConnectionSetup;
-  readonly longNames: boolean;
+  readonly admission: Admission;
   readonly env: Env;
   readonly limits: Limits;
   readonly telemetry: Telemetry;
@@ -44,24 +40,6 @@ const SETUP_MS = 7_000;
  * does not move may come from a stranger who only claims the name, or from a peer whose own call has failed.
  */
 const YIELD_MS = 1_000;
-
-/** One name that is being connected. */
-interface Attempt {
-  readonly name: string;
-  readonly abort: AbortController;
-  /** Our own call, once its stream stands. */
-  call: Connection | undefined;
-  /** Signals that leave when the link is up, in order. */
-  readonly waiting: ((connection: Connection) => void)[];
-  waitingBytes: number;
-  /** Number of our latest dial: an earlier one that still goes on has lost its point. */
-  dials: number;
-  readonly waiters: { resolve(): void; reject(error: unknown): void }[];
-  deadline: TimerHandle;
-  /** The peer told us to expect its own call (`nok`), or we told it to go on with it (`ok_simultaneous`). */
-  yielded: boolean;
-  patience: TimerHandle;
-}
 
 /**
  * One link per peer: who is connected, who is being connected, and what waits for it.
@@ -87,8 +65,17 @@ export class Connections {
   }
 
   async listen(host: string | undefined, port: number): Promise<Listener> {
-    this.#listener = await this.#o.env.streams.listen(
-      { ...(host === undefined ? {} : { host }), port },
+    const { setup, env, limits, telemetry, logger } = this.#o;
+    const tls = setup.tls?.server(limits.unauthenticatedSockets, (address, error) => {
+      telemetry.emit('handshake.failed', () => ({ stage: 'tls', peer: address, error }));
+      logger.oncePerMinute(
+        'handshake',
+        'failed tls',
+        new HandshakeError('tls', address, error.message).message,
+      );
+    });
+    this.#listener = await env.streams.listen(
+      { ...(host === undefined ? {} : { host }), port, ...(tls === undefined ? {} : { tls }) },
       (stream) => this.#accept(stream),
     );
     return this.#listener;
@@ -116,25 +103,11 @@ export class Connections {
   connect(nodeName: string, signal?: AbortSignal): Promise<void> {
     if (this.#up.has(nodeName)) return Promise.resolve();
     if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      const attempt = this.#attempt(nodeName, reject);
-      if (attempt === undefined) return;
-      const waiter = {
-        resolve: () => settle(resolve),
-        reject: (error: unknown) => settle(() => reject(error)),
-      };
-      const onAbort = () => {
-        const at = attempt.waiters.indexOf(waiter);
-        if (at >= 0) attempt.waiters.splice(at, 1);
-        reject(signal?.reason);
-      };
-      const settle = (then: () => void) => {
-        signal?.removeEventListener('abort', onAbort);
-        then();
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      attempt.waiters.push(waiter);
-    });
+    try {
+      return this.#attempt(nodeName).up(signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -145,18 +118,17 @@ export class Connections {
    */
   whenUp(nodeName: string, write: (connection: Connection) => void, messageBytes?: number): boolean {
     const { limits, telemetry, owner } = this.#o;
-    const attempt = this.#attempt(nodeName, () => owner.unreachable(nodeName));
-    if (attempt === undefined) return false;
-    if (messageBytes !== undefined) {
-      const isFull =
-        attempt.waiting.length >= limits.waitingSignals || attempt.waitingBytes > limits.unsentBytes;
-      if (isFull) {
-        telemetry.count('connection.dropped.waiting');
-        return false;
-      }
-      attempt.waitingBytes += messageBytes;
+    let attempt: Attempt;
+    try {
+      attempt = this.#attempt(nodeName);
+    } catch {
+      owner.unreachable(nodeName);
+      return false;
     }
-    attempt.waiting.push(write);
+    if (!attempt.keep(write, messageBytes, limits)) {
+      telemetry.count('connection.dropped.waiting');
+      return false;
+    }
     return attempt.waitingBytes <= limits.highWaterBytes;
   }
 
@@ -192,26 +164,13 @@ export class Connections {
 
   // ---- our own calls
 
-  #attempt(nodeName: string, refuse: (error: ConnectionError) => void): Attempt | undefined {
+  /** The attempt that is under way, or a new one. @throws ConnectionError for a node that is not to be called */
+  #attempt(nodeName: string): Attempt {
     const known = this.#attempts.get(nodeName);
     if (known !== undefined) return known;
-    const refused = this.#refusal(nodeName);
-    if (refused !== undefined) {
-      refuse(new ConnectionError(refused));
-      return undefined;
-    }
-    const attempt: Attempt = {
-      name: nodeName,
-      abort: new AbortController(),
-      call: undefined,
-      waiting: [],
-      waitingBytes: 0,
-      dials: 0,
-      waiters: [],
-      deadline: undefined,
-      yielded: false,
-      patience: undefined,
-    };
+    const refused = this.#stopped ? 'this node is stopping' : this.#o.admission.refusal(nodeName);
+    if (refused !== undefined) throw new ConnectionError(refused);
+    const attempt = new Attempt(nodeName);
     this.#attempts.set(nodeName, attempt);
     attempt.deadline = this.#o.env.clock.setTimeout(() => {
       // A handshake under way knows best at which step the peer fell silent.
@@ -222,22 +181,6 @@ export class Connections {
     if (this.#incoming.has(nodeName)) this.#yield(attempt);
     else this.#dialForAll(attempt);
     return attempt;
-  }
-
-  #refusal(nodeName: string): string | undefined {
-    const { setup, longNames } = this.#o;
-    if (this.#stopped) return 'this node is stopping';
-    if (nodeName === setup.name) return `${nodeName} is this node itself`;
-    const host = /^[^@]+@([^@]+)$/.exec(nodeName)?.[1];
-    if (host === undefined || nodeName.length > 255)
-      return `expected a node name "name@host", got ${JSON.stringify(nodeName.slice(0, 260))}`;
-    const isLong = host.includes('.') || host.includes(':');
-    if (isLong !== longNames)
-      return (
-        `${nodeName} has a ${isLong ? 'long' : 'short'} name and this node (${setup.name}) a ` +
-        `${longNames ? 'long' : 'short'} one; the two kinds cannot connect`
-      );
-    return undefined;
   }
 
   /** What happens on a link is nobody's in particular, though a process may have been the first to send there. */
@@ -267,26 +210,40 @@ export class Connections {
     try {
       const address = await owner.locate(attempt.name, attempt.abort.signal);
       if (!isWanted()) return;
-      const stream = await env.streams.connect({ ...address, signal: attempt.abort.signal });
-      if (!isWanted()) {
+      const { host, port, version } = address;
+      const tls = setup.tls?.client(attempt.name);
+      const stream = await env.streams.connect({
+        host,
+        port,
+        signal: attempt.abort.signal,
+        ...(tls === undefined ? {} : { tls }),
+      });
+      const mismatch = setup.tls?.mismatch(attempt.name, stream.peerCertificate);
+      if (mismatch !== undefined || !isWanted()) {
         stream.start({ data: () => {}, closed: () => {} });
         stream.destroy();
+        if (mismatch !== undefined) throw new HandshakeError('tls', attempt.name, mismatch);
         return;
       }
-      const call: Connection = Connection.dial(setup, stream, attempt.name, {
-        decide: () => 'nok',
-        stillWanted: () => this.#attempts.get(attempt.name) === attempt,
-        up: () => this.#becameUp(call),
-        drained: () => owner.drained(attempt.name),
-        closed: (error, reason) => {
-          if (attempt.call === call) attempt.call = undefined;
-          this.#closed(call, error, reason);
-          if (this.#attempts.get(attempt.name) !== attempt || attempt.dials !== dial) return;
-          if (reason === 'nok') this.#yield(attempt);
-          else if (!attempt.yielded)
-            this.#fail(attempt, error ?? new ConnectionError(`${attempt.name} closed the connection`));
+      const call: Connection = Connection.dial(
+        setup,
+        stream,
+        { name: attempt.name, version },
+        {
+          decide: () => 'nok',
+          stillWanted: () => this.#attempts.get(attempt.name) === attempt,
+          up: () => this.#becameUp(call),
+          drained: () => owner.drained(attempt.name),
+          closed: (error, reason) => {
+            if (attempt.call === call) attempt.call = undefined;
+            this.#closed(call, error, reason);
+            if (this.#attempts.get(attempt.name) !== attempt || attempt.dials !== dial) return;
+            if (reason === 'nok') this.#yield(attempt);
+            else if (!attempt.yielded)
+              this.#fail(attempt, error ?? new ConnectionError(`${attempt.name} closed the connection`));
+          },
         },
-      });
+      );
       attempt.call = call;
       this.#opened(call);
     } catch (error) {
@@ -305,14 +262,14 @@ export class Connections {
     const message = error instanceof Error ? error.message : String(error);
     telemetry.emit('connection.failed', () => ({ peer: attempt.name, error }));
     logger.debug('connection', () => `no connection to ${attempt.name}: ${message}`);
-    if (attempt.waiting.length > 0) telemetry.count('connection.dropped.unreachable', attempt.waiting.length);
+    if (attempt.waitingSignals > 0) telemetry.count('connection.dropped.unreachable', attempt.waitingSignals);
     owner.unreachable(attempt.name);
     owner.drained(attempt.name);
     const failure =
       error instanceof BeamishError
         ? error
         : new ConnectionError(`cannot connect to ${attempt.name}: ${message}`, { cause: error });
-    for (const waiter of attempt.waiters) waiter.reject(failure);
+    attempt.reject(failure);
   }
 
   // ---- calls of others
@@ -365,9 +322,22 @@ export class Connections {
   }
 
   /** What to answer to a call from this name: net_kernel's accept_pending, erl_dist_protocol "send_status". */
-  #decide(connection: Connection, peerName: string): 'ok' | 'ok_simultaneous' | 'nok' | 'alive' {
+  #decide(
+    connection: Connection,
+    peerName: string,
+  ): 'ok' | 'ok_simultaneous' | 'nok' | 'not_allowed' | 'alive' {
     const own = this.#o.setup.name;
     if (peerName === own) return 'nok';
+    if (!this.#o.admission.allows(peerName)) return 'not_allowed';
+    const mismatch = this.#o.setup.tls?.mismatch(peerName, connection.certificate);
+    if (mismatch !== undefined) {
+      this.#o.logger.oncePerMinute(
+        'handshake',
+        'certificate name',
+        `${peerName} is not allowed: ${mismatch}`,
+      );
+      return 'not_allowed';
+    }
     const attempt = this.#attempts.get(peerName);
     if (attempt !== undefined && !attempt.yielded) {
       if (peerName < own) return 'nok';
@@ -419,12 +389,12 @@ export class Connections {
       if (attempt.call !== connection) attempt.call?.close(undefined, 'duplicate');
       attempt.abort.abort(new ConnectionError(`${name} is connected`));
       // First of all: whoever hears of the nodeup may send too, and what was sent before comes before.
-      for (const write of attempt.waiting) this.#writeWaiting(write, connection);
+      for (const write of attempt.take()) this.#writeWaiting(write, connection);
       if (!connection.isUp) {
         const lost = new ConnectionError(`${name} did not take what waited for it`);
         owner.unreachable(name);
         owner.drained(name);
-        for (const waiter of attempt.waiters) waiter.reject(lost);
+        attempt.reject(lost);
         return;
       }
     }
@@ -432,7 +402,7 @@ export class Connections {
     owner.nodeUp(connection);
     if (attempt === undefined) return;
     if (!connection.isAboveHighWater) owner.drained(name);
-    for (const waiter of attempt.waiters) waiter.resolve();
+    attempt.resolve();
   }
 
   #writeWaiting(write: (connection: Connection) => void, connection: Connection): void {

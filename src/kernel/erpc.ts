@@ -63,9 +63,11 @@ export async function invoke(
     return { kind: 'return', value: await found.apply(self, args) };
   } catch (thrown) {
     if (thrown instanceof ExitError) return { kind: 'exit', reason: thrown.reason };
+    // As of OTP's built-in functions, with the arguments.
+    if (thrown instanceof ErlangError)
+      return { kind: 'error', reason: thrown.reason, stack: [tuple(module, fn, args, [])] };
     // A BEAM's stack trace has functions of the BEAM: of ours it is told the function alone.
     const stack = [tuple(module, fn, args.length, [])];
-    if (thrown instanceof ErlangError) return { kind: 'error', reason: thrown.reason, stack };
     if (!(thrown instanceof Error)) return { kind: 'throw', value: thrown };
     const reason = reasonOf(thrown);
     return { kind: 'error', reason: reason instanceof Tuple ? reason.at(0) : reason, stack };

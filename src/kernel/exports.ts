@@ -9,6 +9,12 @@ export type ExportedModules = Readonly<
   Record<string, Readonly<Record<string, (...args: never[]) => unknown>>>
 >;
 
+/**
+ * As the option takes them: `erlang: true` stands for the built-in functions of that module (`processes/0`, `memory/0`,
+ * `system_info/1`, `process_info/1,2`, `nodes/0,1`, `node/0`, `whereis/1`, `registered/0`).
+ */
+export type ExportOptions = Readonly<Record<string, ExportedModules[string] | true>>;
+
 /** A function as it is called: `this` is the `Self` of the process that runs it. */
 export type ExportedFunction = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -17,11 +23,12 @@ export class Exports {
   readonly #modules: ReadonlyMap<string, ReadonlyMap<string, ExportedFunction>>;
 
   /** @param sources - where two have a module of the same name, the later one has it */
-  constructor(...sources: readonly ExportedModules[]) {
+  constructor(...sources: readonly ExportOptions[]) {
     const modules = new Map<string, Map<string, ExportedFunction>>();
     for (const source of sources)
       for (const [module, functions] of Object.entries(source))
-        modules.set(module, new Map(Object.entries(functions) as [string, ExportedFunction][]));
+        if (functions !== true)
+          modules.set(module, new Map(Object.entries(functions) as [string, ExportedFunction][]));
     this.#modules = modules;
   }
 
@@ -33,12 +40,18 @@ export class Exports {
 }
 
 /** @throws OptionsError naming what is no function */
-export function checkExports(given: unknown): ExportedModules {
+export function checkExports(given: unknown): ExportOptions {
   if (given === undefined) return {};
   const shape = 'expected functions by module, as in { math: { add: (a, b) => a + b } }';
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new OptionsError('exports', `exports: ${shape}`);
   for (const [module, functions] of Object.entries(given)) {
+    if (functions === true && module === 'erlang') continue;
+    if (functions === true)
+      throw new OptionsError(
+        `exports.${module}`,
+        `exports.${module}: only erlang can be true, for its built-in functions; ${shape}`,
+      );
     if (typeof functions !== 'object' || functions === null || Array.isArray(functions))
       throw new OptionsError(`exports.${module}`, `exports.${module}: ${shape}`);
     for (const [name, value] of Object.entries(functions))
@@ -48,5 +61,5 @@ export function checkExports(given: unknown): ExportedModules {
           `exports.${module}.${name}: expected a function, got ${value === null ? 'null' : typeof value}`,
         );
   }
-  return given as ExportedModules;
+  return given as ExportOptions;
 }

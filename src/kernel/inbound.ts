@@ -77,20 +77,13 @@ export class Inbound implements ControlSink {
     this.#processes.signalMonitorExit(from, to, ref, reason);
   }
 
-  groupLeader(): void {
-    // Output of our processes goes to this program's own console; a leader far away changes nothing here.
-    this.#telemetry.count('kernel.ignored.group_leader');
+  groupLeader(from: Pid, to: Pid): void {
+    const process = this.#processes.lookup(to);
+    if (process !== undefined) process.extra.groupLeader = from;
   }
 
-  spawnRequest(
-    request: Ref,
-    from: Pid,
-    _groupLeader: Pid,
-    mfa: Tuple,
-    options: unknown,
-    args: unknown,
-  ): void {
-    this.#spawner.requested(this.#connection, request, from, mfa, options, args);
+  spawnRequest(request: Ref, from: Pid, groupLeader: Pid, mfa: Tuple, options: unknown, args: unknown): void {
+    this.#spawner.requested(this.#connection, { request, from, groupLeader, mfa, options, args });
   }
 
   spawnReply(request: Ref, _to: Pid, flags: number, result: Pid | Atom): void {

@@ -111,6 +111,10 @@ export class Outbound implements SignalSink {
     this.#ifUp(to.node, (link) => link.encoder.monitorExit(link.writer, from, to, ref, sent));
   }
 
+  groupLeader(leader: Pid, to: Pid): void {
+    this.#signal(to.node, (link) => link.encoder.groupLeader(link.writer, leader, to));
+  }
+
   /** Signals that only make sense on a link that lives: without it both sides have settled already. */
   #ifUp(node: string, write: (link: Connection) => void): void {
     const link = this.#connections.up(node);

@@ -56,6 +56,16 @@ const REFUSALS: Readonly<Record<string, string>> = {
   shutdown: 'it is stopping',
 };
 
+/** SPAWN_REQUEST as it came; of what it asks for nothing is checked yet but the tuple's shape. */
+export interface SpawnRequest {
+  readonly request: Ref;
+  readonly from: Pid;
+  readonly groupLeader: Pid;
+  readonly mfa: Tuple;
+  readonly options: unknown;
+  readonly args: unknown;
+}
+
 interface Pending {
   readonly node: string;
   readonly ties: SpawnTies | undefined;
@@ -90,8 +100,9 @@ export class Spawner implements RemoteSpawner {
 
   // ---- asked by others
 
-  requested(link: Connection, request: Ref, from: Pid, what: Tuple, options: unknown, args: unknown): void {
+  requested(link: Connection, asked: SpawnRequest): void {
     const processes = this.#processes;
+    const { request, from, groupLeader, mfa: what, options, args } = asked;
     const reply = (flags: number, result: Pid | Atom) =>
       link.signal(() => link.encoder.spawnReply(link.writer, request, from, flags, result));
     const [module, fn] = what;
@@ -136,6 +147,7 @@ export class Spawner implements RemoteSpawner {
       return;
     }
     if (linked) process.extra.parent = from;
+    process.extra.groupLeader = groupLeader;
     // The reply leaves first: whatever the process does to its parent comes after it.
     reply((linked ? LINKED : 0) | (monitored ? MONITORED : 0), process.pid);
     if (linked) processes.signalLink(from, process.pid);
@@ -160,7 +172,9 @@ export class Spawner implements RemoteSpawner {
     if (link === undefined) throw new ConnectionError(`${nodeName} went away`);
     signal?.throwIfAborted();
     if (ties !== undefined && !ties.parent.alive) throw this.#processes.deadError(ties.parent);
-    const from = ties?.parent.pid ?? this.#processes.outside.pid;
+    const processes = this.#processes;
+    const from = ties?.parent.pid ?? processes.outside.pid;
+    const leader = (ties && processes.groupLeaderOf(ties.parent)) ?? processes.whereis('user') ?? from;
     const request = this.#processes.makeRef();
     const triple = tuple(module, fn, list.length);
     const asked: unknown[] = isActor ? [BEAMISH_ACTOR] : [];
@@ -192,7 +206,7 @@ export class Spawner implements RemoteSpawner {
       let sent = false;
       try {
         link.signal(() => {
-          sent = link.encoder.spawnRequest(link.writer, request, from, from, triple, asked, list);
+          sent = link.encoder.spawnRequest(link.writer, request, from, leader, triple, asked, list);
         });
       } catch (error) {
         reject(error);

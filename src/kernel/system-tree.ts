@@ -98,7 +98,7 @@ export class SystemTree {
       child(epmd, [], { name: 'epmd' }),
       child(netKernel, [], { name: 'net_kernel' }),
       child(beamishProcess, [view], { name: 'beamish' }),
-      ...services.map(({ name, actor, args }) => child(actor, args, { name })),
+      ...services.map(({ name, actor, args }) => child(actor, args, { id: name, name })),
       child(links, [], { name: LINK_SUPERVISOR }),
       ...(discovery === undefined ? [] : [child(discovery, [], { name: 'discovery' })]),
       child(users, [], { name: USER_SUPERVISOR, shutdown: Number.POSITIVE_INFINITY }),

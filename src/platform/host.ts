@@ -17,4 +17,16 @@ export const host: Host = {
         internal,
       })),
     ),
+  memory: () => {
+    const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
+    return { residentBytes: rss, heapBytes: heapTotal, heapUsedBytes: heapUsed, externalBytes: external };
+  },
+  output: (text) => {
+    // As console.log does: a reader of our output that has gone away is no reason to end the program.
+    const { stdout } = process;
+    stdout.once('error', ignore);
+    stdout.write(text, () => stdout.removeListener('error', ignore));
+  },
 };
+
+function ignore(): void {}

@@ -1,42 +1,28 @@
-import { type After, type Before, type Init, promiseHooks } from 'node:v8';
-import type { RejectionOwner, Rejections } from '../env/rejections.ts';
+import type { Rejections } from '../env/rejections.ts';
+import { ContextOwners, type Owners, PromiseOwners } from './owners.ts';
 
 /*
- * Each promise made while `owner` is set carries it, and hands it on to the code that runs when it settles: so an async
- * function stays with its process across every `await`. Callbacks that the platform calls (timers, sockets, emitters)
- * belong to nobody, and so do promises made there: what such a callback throws ends the program as well.
+ * Promises that are rejected while nobody waits for them, told to the process whose code made them.
  *
- * AsyncLocalStorage would follow those callbacks too. Measured on Node.js 20, it makes local calls slower by half
- * (2.2 million a second become 1.0); these three hooks leave 1.6 million. Sends make no promise and cost the same.
+ * How far a process's code is followed depends on the platform. From Node.js 24 on: everywhere, into the callbacks of
+ * timers, sockets and emitters too. On Node.js 20 and 22: through promises alone. What a raw callback there leaves behind
+ * (`setTimeout(async () => { throw … })`) belongs to nobody, and the platform does with it what it always does: it ends the
+ * program, with the error on stderr. Following callbacks as well would cost two fifths of local calls and spawns there.
+ * What such a callback throws outright is an uncaught exception, not a rejection, and ends the program everywhere.
  *
- * The program has one `unhandledRejection` event, so all nodes in it share listener and hooks, which are there while
- * one of them runs.
+ * The program has one `unhandledRejection` event, so all nodes in it share listener and owners, which are there while one
+ * of them runs.
  */
-const OWNER: unique symbol = Symbol('beamish.owner');
+const FOLLOWS_CALLBACKS = Number.parseInt(process.versions.node, 10) >= 24;
 
-interface Owned extends Promise<unknown> {
-  [OWNER]?: RejectionOwner;
-}
-
-/** Whose code runs now. */
-let owner: RejectionOwner | undefined;
+const owners: Owners = FOLLOWS_CALLBACKS ? new ContextOwners() : new PromiseOwners();
 let listening = 0;
-let stopHooks: (() => void)[] = [];
 
-const init = (promise: Owned): void => {
-  if (owner !== undefined) promise[OWNER] = owner;
-};
-const before = (promise: Owned): void => {
-  owner = promise[OWNER];
-};
-const after = (): void => {
-  owner = undefined;
-};
-
-function onUnhandledRejection(error: unknown, promise: Owned): void {
-  const owning = promise[OWNER];
-  if (owning !== undefined) {
-    owning.unhandledRejection(error);
+function onUnhandledRejection(error: unknown, promise: Promise<unknown>): void {
+  const owner = owners.ownerOf(promise);
+  if (owner !== undefined) {
+    // Whatever is done about it is not the doing of that process.
+    owners.run(undefined, () => owner.unhandledRejection(error), undefined);
     return;
   }
   if (process.listenerCount('unhandledRejection') > 1) return;
@@ -54,11 +40,7 @@ export const rejections: Rejections = {
   listen() {
     if (listening === 0) {
       process.on('unhandledRejection', onUnhandledRejection);
-      stopHooks = [
-        promiseHooks.onInit(init as Init),
-        promiseHooks.onBefore(before as Before),
-        promiseHooks.onAfter(after as After),
-      ] as (() => void)[];
+      owners.follow();
     }
     listening += 1;
     let ended = false;
@@ -68,18 +50,9 @@ export const rejections: Rejections = {
       listening -= 1;
       if (listening > 0) return;
       process.off('unhandledRejection', onUnhandledRejection);
-      for (const stop of stopHooks) stop();
-      stopHooks = [];
-      owner = undefined;
+      owners.unfollow();
     };
   },
-  run(whose, fn, arg) {
-    const outer = owner;
-    owner = whose;
-    try {
-      fn(arg);
-    } finally {
-      owner = outer;
-    }
-  },
+  run: (owner, fn, arg) => owners.run(owner, fn, arg),
+  current: () => owners.current(),
 };

@@ -1,13 +1,16 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type {
   ConnectOptions,
   Listener,
   ListenOptions,
+  PeerCertificate,
   Stream,
   StreamHandlers,
   Streams,
 } from '../env/streams.ts';
 import { ConnectionError } from '../errors.ts';
+import { peerCertificate, secure, secureServer, secureSocket, tlsReason } from './tls.ts';
 
 /**
  * How long an ended stream may stand without sending any of what is queued, or without the other side ending
@@ -15,12 +18,23 @@ import { ConnectionError } from '../errors.ts';
  */
 const END_GRACE_MS = 5_000;
 
-/** TCP. Small writes leave at once (Nagle's algorithm is off). */
-export const streams: Streams = { listen: listenTcp, connect: connectTcp };
+/** TCP, and TLS on it. Small writes leave at once (Nagle's algorithm is off). */
+export const streams: Streams = { listen: listenTcp, connect: connectTcp, secure };
 
 function listenTcp(options: ListenOptions, onStream: (stream: Stream) => void): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ noDelay: true }, (socket) => onStream(new TcpStream(socket)));
+    const { tls } = options;
+    const server =
+      tls === undefined
+        ? createServer({ noDelay: true }, (socket) => onStream(new TcpStream(socket)))
+        : secureServer(
+            {
+              ...tls,
+              failed: (address, cause) =>
+                tls.failed(address, new ConnectionError(reasonOf(cause), { cause })),
+            },
+            (socket) => onStream(new TcpStream(socket, socket)),
+          );
     const refused = (cause: Error): void => {
       const where = `${options.host ?? 'all interfaces'}, port ${options.port}`;
       reject(new ConnectionError(`cannot listen on ${where}: ${reasonOf(cause)}`, { cause }));
@@ -59,10 +73,11 @@ class TcpListener implements Listener {
 }
 
 function connectTcp(options: ConnectOptions): Promise<Stream> {
-  const { host, port, timeoutMs, signal } = options;
+  const { host, port, timeoutMs, signal, tls } = options;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const socket = connect({ host, port, noDelay: true });
+    let secured: TLSSocket | undefined;
     let timer: NodeJS.Timeout | undefined;
 
     const settle = (): void => {
@@ -70,17 +85,25 @@ function connectTcp(options: ConnectOptions): Promise<Stream> {
       signal?.removeEventListener('abort', aborted);
       socket.off('error', failed);
       socket.off('connect', connected);
+      secured?.off('error', failed);
+      secured?.off('close', closed);
     };
     const giveUp = (error: unknown): void => {
       settle();
       // The attempt may still fail after it was given up.
       socket.on('error', () => {});
+      secured?.on('error', () => {});
+      secured?.destroy();
       socket.destroy();
       reject(error);
     };
-    const failed = (cause: Error): void =>
-      giveUp(new ConnectionError(`cannot connect to ${host}, port ${port}: ${reasonOf(cause)}`, { cause }));
+    const failed = (cause: Error): void => {
+      const isCut = secured !== undefined && tlsReason(cause) === undefined;
+      const reason = isCut ? `hung up on before it was secure (${reasonOf(cause)})` : reasonOf(cause);
+      giveUp(new ConnectionError(`cannot connect to ${host}, port ${port}: ${reason}`, { cause }));
+    };
     const aborted = (): void => giveUp(signal?.reason);
+    const closed = (): void => failed(new Error('closed'));
     const connected = (): void => {
       // Connecting to a free port of the ephemeral range can, rarely, meet itself (simultaneous open).
       if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
@@ -88,8 +111,20 @@ function connectTcp(options: ConnectOptions): Promise<Stream> {
         failed(cause);
         return;
       }
-      settle();
-      resolve(new TcpStream(socket));
+      if (tls === undefined) {
+        settle();
+        resolve(new TcpStream(socket));
+        return;
+      }
+      // What breaks below is told by the upper one.
+      socket.on('error', () => {});
+      secured = secureSocket(socket, tls);
+      secured.on('error', failed);
+      secured.on('close', closed);
+      secured.once('secureConnect', () => {
+        settle();
+        resolve(new TcpStream(socket, secured));
+      });
     };
 
     socket.on('error', failed);
@@ -114,30 +149,37 @@ class TcpStream implements Stream {
   readonly localHost: string;
   readonly localPort: number;
   readonly #socket: Socket;
+  readonly #secured: TLSSocket | undefined;
   #handlers: StreamHandlers | undefined;
   #error: Error | undefined;
   #closed = false;
   #ended = false;
   #grace: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket) {
+  /** @param secured the TLS on the socket, where there is one */
+  constructor(socket: Socket, secured?: TLSSocket) {
     // The addresses are gone once the socket is closed, so they are read now.
     this.remoteHost = plainAddress(socket.remoteAddress);
     this.remotePort = socket.remotePort ?? 0;
     this.localHost = plainAddress(socket.localAddress);
     this.localPort = socket.localPort ?? 0;
-    this.#socket = socket;
-    socket.on('error', (cause) => {
+    this.#socket = secured ?? socket;
+    this.#secured = secured;
+    this.#socket.on('error', (cause) => {
       const peer = `${this.remoteHost}, port ${this.remotePort}`;
       this.#error = new ConnectionError(`the connection with ${peer} broke: ${reasonOf(cause)}`, { cause });
     });
     // The other side finished; the platform now ends ours, which waits for what is queued.
-    socket.on('end', () => this.#armGrace());
-    socket.on('close', () => {
+    this.#socket.on('end', () => this.#armGrace());
+    this.#socket.on('close', () => {
       this.#closed = true;
       clearTimeout(this.#grace);
       this.#handlers?.closed(this.#error);
     });
+  }
+
+  get peerCertificate(): PeerCertificate | undefined {
+    return this.#secured === undefined ? undefined : peerCertificate(this.#secured);
   }
 
   start(handlers: StreamHandlers): void {
@@ -209,5 +251,5 @@ function plainAddress(address: string | undefined): string {
 }
 
 function reasonOf(cause: Error): string {
-  return (cause as NodeJS.ErrnoException).code ?? cause.message;
+  return tlsReason(cause) ?? (cause as NodeJS.ErrnoException).code ?? cause.message;
 }

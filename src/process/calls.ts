@@ -1,4 +1,5 @@
 import type { Clock, TimerHandle } from '../env/clock.ts';
+import type { Rejections } from '../env/rejections.ts';
 import { CallTimeoutError } from '../errors.ts';
 import type { CallOwner, PendingCall } from './pending-call.ts';
 
@@ -16,6 +17,7 @@ interface DueQueue {
  */
 export class Calls {
   readonly #clock: Clock;
+  readonly #rejections: Rejections | undefined;
   readonly #forget: (call: PendingCall) => void;
   readonly #describe: (call: PendingCall) => string;
   readonly #queues = new Map<number, DueQueue>();
@@ -27,8 +29,14 @@ export class Calls {
    * @param forget - told of each call with a number when it is settled, to take its monitor down
    * @param describe - names a call's destination for people
    */
-  constructor(clock: Clock, forget: (call: PendingCall) => void, describe: (call: PendingCall) => string) {
+  constructor(
+    clock: Clock,
+    rejections: Rejections | undefined,
+    forget: (call: PendingCall) => void,
+    describe: (call: PendingCall) => string,
+  ) {
     this.#clock = clock;
+    this.#rejections = rejections;
     this.#forget = forget;
     this.#describe = describe;
   }
@@ -67,7 +75,8 @@ export class Calls {
   reject(call: PendingCall, error: unknown): void {
     if (call.settled) return;
     this.#close(call);
-    call.reject(error);
+    if (this.#rejections === undefined) call.reject(error);
+    else this.#rejections.run(call.blamed, call.reject, error);
   }
 
   /** Rejects all calls of an owner that is gone. Nobody need be waiting for them any more. */

@@ -105,10 +105,18 @@ export class Ends {
     }
     system.signals.announceEnd(process, reason);
     this.#exits.emit(() => ({ pid: process.pid, label: process.label, reason }));
-    extras?.controller?.abort(deadError(process));
+    if (extras?.controller !== undefined) this.#abort(process, extras.controller);
     if (extras?.onEnd !== undefined) for (const listener of extras.onEnd) listener(reason);
     process.behaviour = undefined;
     process.current = undefined;
+  }
+
+  /** What hangs on the signal is the process's own code, whoever ended it. */
+  #abort(process: Process, controller: AbortController): void {
+    const { rejections } = this.#system;
+    const error = deadError(process);
+    if (rejections === undefined) controller.abort(error);
+    else rejections.run(process, () => controller.abort(error), undefined);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { RejectionOwner } from '../env/rejections.ts';
 import { type Atom, atom } from '../term/atom.ts';
 import type { Pid } from '../term/identifiers.ts';
 import { Tuple } from '../term/tuple.ts';
@@ -25,6 +26,8 @@ export class PendingCall extends Settlement<unknown> {
   readonly args: readonly unknown[];
   /** The request as it was given, if it was given whole. */
   readonly request: unknown;
+  /** Whose fault it is when nobody hears that the call failed: the caller's, whoever makes it fail. */
+  readonly blamed: RejectionOwner | undefined;
   /** Number of the reference; 0 while the call has none. */
   number = 0;
   settled = false;
@@ -44,6 +47,7 @@ export class PendingCall extends Settlement<unknown> {
     method: string | undefined,
     args: readonly unknown[],
     request: unknown,
+    blamed: RejectionOwner | undefined,
   ) {
     super();
     this.owner = owner;
@@ -51,6 +55,7 @@ export class PendingCall extends Settlement<unknown> {
     this.method = method;
     this.args = args;
     this.request = request;
+    this.blamed = blamed;
   }
 
   /** The request as a term. */

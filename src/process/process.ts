@@ -63,6 +63,8 @@ export class Extras {
   /** Supervises others, and so takes the time they take to end. */
   supervises = false;
   controller: AbortController | undefined = undefined;
+  /** Where its output goes; undefined: to this node's own `user`. */
+  groupLeader: Pid | undefined = undefined;
   limit: MailboxOptions | undefined = undefined;
   /** Told once, after the end. */
   onEnd: ((reason: unknown) => void)[] | undefined = undefined;

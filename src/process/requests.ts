@@ -38,6 +38,7 @@ export class Requests {
     this.#telemetry = system.telemetry;
     this.book = new Calls(
       system.clock,
+      system.rejections,
       (call) => this.#forget(call),
       (call) => this.#describeTarget(call),
     );
@@ -78,12 +79,13 @@ export class Requests {
       return Promise.reject(new ExitError(CALLING_SELF, destination, `${destination} calls itself`));
     }
     const copy = system.encodeLocal;
+    const blamed = owner instanceof Process ? owner : system.rejections?.current();
     let call: PendingCall;
     try {
       call =
         target instanceof Process && copy !== undefined
-          ? new PendingCall(owner, target, method, copy(args) as readonly unknown[], copy(request))
-          : new PendingCall(owner, target, method, args, request);
+          ? new PendingCall(owner, target, method, copy(args) as readonly unknown[], copy(request), blamed)
+          : new PendingCall(owner, target, method, args, request, blamed);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -3,6 +3,7 @@ import { atom } from '../term/atom.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
 import { makeClient } from './client.ts';
 import { type AnyDestination, type AnyPid, At, type Destination, Global } from './destination.ts';
+import { Io } from './io.ts';
 import { Mfa } from './mfa.ts';
 import { DEAD, type Extras, type Process } from './process.ts';
 import type {
@@ -40,6 +41,28 @@ export class Self {
 
   get pid(): Pid {
     return this.#process.pid;
+  }
+
+  /**
+   * Output to the group leader: for a process that a BEAM spawned here the console of whoever called for it, else this
+   * program's standard output.
+   */
+  get io(): Io {
+    return new Io(this.#process);
+  }
+
+  /** Where the output of this process goes, and of those it spawns from now on. Also set by group_leader/2 of a BEAM. */
+  get groupLeader(): Pid {
+    return this.#process.system.groupLeaderOf(this.#process);
+  }
+
+  set groupLeader(leader: Pid) {
+    this.#live().system.setGroupLeader(leader, this.#process.pid);
+  }
+
+  /** Sets the group leader of another process, on any node. */
+  setGroupLeader(leader: AnyPid, pid: AnyPid): void {
+    this.#live().system.setGroupLeader(leader as Pid, pid as Pid);
   }
 
   /** Name of the node. */
@@ -176,6 +199,7 @@ export class Self {
     options: SpawnMonitorOptions | undefined,
   ): Process {
     const started = process.system.start(what as AnyActor, args, options);
+    process.system.inheritGroupLeader(started, process);
     if (options?.link === true) {
       started.extra.parent = process.pid;
       process.system.signals.link(process, started.pid);

@@ -21,6 +21,8 @@ export interface SignalSink {
   exit2(from: Pid, to: Pid, reason: unknown): void;
   monitor(from: Pid, target: Pid | RemoteName, ref: Ref): void;
   demonitor(from: Pid, target: Pid | RemoteName, ref: Ref): void;
+  /** Sets the group leader of a process elsewhere. */
+  groupLeader(leader: Pid, to: Pid): void;
   /** Tells a remote watcher: `from` is the pid, or the name it was monitored by. */
   monitorExit(from: Pid | Atom, to: Pid, ref: Ref, reason: unknown): void;
 }

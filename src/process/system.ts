@@ -10,6 +10,7 @@ import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
 import { type AnyDestination, At, type GlobalResolver } from './destination.ts';
 import { deadError, Ends } from './ends.ts';
+import type { Output } from './io.ts';
 import { monitorsOf, watchersOf } from './monitor.ts';
 import { Names } from './names.ts';
 import { NumberTable } from './number-table.ts';
@@ -90,6 +91,8 @@ export class ProcessSystem {
   rootKeeper: Pid | undefined = undefined;
   /** Supplied by the registry; without it no global name is known. */
   globals: GlobalResolver | undefined = undefined;
+  /** Supplied by the kernel; without it nothing is printed. @internal */
+  output: Output | undefined = undefined;
   /** Supplied by the kernel; without it nothing is spawned elsewhere. @internal */
   remoteSpawner: RemoteSpawner | undefined = undefined;
 
@@ -184,6 +187,24 @@ export class ProcessSystem {
 
   get count(): number {
     return this.#processes.size;
+  }
+
+  /** Where the output of a process goes: the process that spawned it from afar said so, or this node's `user`. */
+  groupLeaderOf(process: Process): Pid {
+    return process.extras?.groupLeader ?? this.whereis('user') ?? process.pid;
+  }
+
+  /** As group_leader/2: also for a process elsewhere. */
+  setGroupLeader(leader: Pid, pid: Pid): void {
+    if (pid.node !== this.node) this.sink.groupLeader(leader, pid);
+    const process = this.lookup(pid);
+    if (process !== undefined) process.extra.groupLeader = leader;
+  }
+
+  /** A process has the group leader of who spawned it. @internal */
+  inheritGroupLeader(child: Process, parent: Process): void {
+    const leader = parent.extras?.groupLeader;
+    if (leader !== undefined) child.extra.groupLeader = leader;
   }
 
   info(pid: Pid): ProcessInfo | undefined {

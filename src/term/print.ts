@@ -23,12 +23,20 @@ interface Printable {
  * For people and logs; it never throws, and what has no term is shown as `#JS<...>`.
  */
 export function inspectTerm(value: unknown): string {
-  return printAt(value, 0, { terms: 0 });
+  return printAt(value, 0, { terms: 0, plain: false });
 }
 
-/** Terms printed so far, of the whole. */
+/** As `inspectTerm`, but as `~w` prints: text and charlists as the numbers that they are made of. */
+export function writeTerm(value: unknown): string {
+  return printAt(value, 0, { terms: 0, plain: true });
+}
+
+/** One printing. */
 interface Budget {
+  /** Terms printed so far, of the whole. */
   terms: number;
+  /** Whether text is shown as numbers. */
+  readonly plain: boolean;
 }
 
 function printAt(value: unknown, depth: number, budget: Budget): string {
@@ -39,7 +47,7 @@ function printAt(value: unknown, depth: number, budget: Budget): string {
     case 'bigint':
       return value.toString();
     case 'string':
-      return printText(value);
+      return budget.plain ? printBytes(Buffer.from(value)) : printText(value);
     case 'boolean':
       return value ? 'true' : 'false';
     case 'undefined':
@@ -53,13 +61,17 @@ function printAt(value: unknown, depth: number, budget: Budget): string {
   if (depth > MAX_PRINT_DEPTH) return CUT;
   const print = (inner: unknown): string => printAt(inner, depth + 1, budget);
   if (PRINT in value) return (value as Printable)[PRINT](print);
-  if (Array.isArray(value)) return printList(value, print);
-  if (value instanceof Uint8Array) return `<<${value.join(',')}>>`;
+  if (Array.isArray(value)) return budget.plain ? `[${printAll(value, print)}]` : printList(value, print);
+  if (value instanceof Uint8Array) return printBytes(value);
   if (value instanceof Map) return printPairs(value, print);
   const proto = Object.getPrototypeOf(value);
   if (proto === null || Object.getPrototypeOf(proto) === null)
     return printPairs(Object.entries(value), print);
   return `#JS<${proto.constructor?.name ?? 'object'}>`;
+}
+
+function printBytes(bytes: Uint8Array): string {
+  return `<<${bytes.join(',')}>>`;
 }
 
 function printPairs(pairs: Iterable<readonly [unknown, unknown]>, print: (value: unknown) => string): string {

@@ -7,6 +7,8 @@ import { simDatagrams } from './sim-datagrams.ts';
 import { SimLog } from './sim-log.ts';
 import { simStreams } from './sim-streams.ts';
 
+const MIB = 1024 * 1024;
+
 /** The outside world of one simulated process. */
 export interface SimEnv extends Env {
   readonly random: SeededRandom;
@@ -58,6 +60,16 @@ export function simEnv(network: SimNetwork, nodeName: string, options: SimEnvOpt
       variable: (name) => variables[name],
       cookie: () => cookie,
       interfaces: () => machine.interfaces(),
+      // The simulation shares one heap: the same numbers at every run, for every process.
+      memory: () => ({
+        residentBytes: 64 * MIB,
+        heapBytes: 32 * MIB,
+        heapUsedBytes: 16 * MIB,
+        externalBytes: 8 * MIB,
+      }),
+      output: (text) => {
+        if (owner.isAlive) network.timeline.record(nodeName, 'output', text);
+      },
     },
     log: new SimLog(owner, network.timeline),
     encodesLocal,

@@ -3,6 +3,7 @@
  * line of JSON for each thing that happens.
  */
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { actor, Down, type Node, startNode } from '../../../src/index.ts';
 import { platformEnv } from '../../../src/platform/index.ts';
@@ -107,6 +108,58 @@ const scenes: Record<string, () => Promise<void>> = {
     );
     await delay(50);
     say({ counters: node.inspect().counters['process.late_rejection'] });
+    await node.stop();
+  },
+  async callers() {
+    const node = await start('a@127.0.0.1');
+    const Server = actor('server', (self) => ({
+      crash: (): never => self.exit('shutdown'),
+      refuse: () => {
+        const deferred = self.deferReply<void>();
+        setTimeout(() => deferred.fail('shutdown'), 1);
+        return deferred;
+      },
+    }));
+    const server = node.spawn(Server, []);
+    // Whoever does not listen to its own call is to blame, not the process that refused it.
+    const caller = (method: 'refuse' | 'crash') =>
+      node.spawn(
+        async (self) => {
+          await self.receive();
+          void self.call(server, method);
+          await self.receive();
+        },
+        [],
+        { name: 'careless' },
+      );
+    caller('refuse');
+    say({ end: await endOf(node, () => node.send('careless', 'go')), server: node.isAlive(server) });
+    caller('crash');
+    const serverEnds = endOf(node, () => {}, 'server');
+    node.register('server', server);
+    say({ end: await endOf(node, () => node.send('careless', 'go')), server: node.isAlive(server) });
+    await serverEnds;
+    await node.stop();
+  },
+  async callbacks() {
+    const node = await start('a@127.0.0.1');
+    const Callbacks = actor('callbacks', () => ({
+      timer: () => void setTimeout(() => void fail('in a timer'), 1),
+      immediate: () => void setImmediate(async () => await fail('in an immediate')),
+      socket: () => {
+        const server = createServer((socket) => {
+          socket.destroy();
+          server.close();
+          void fail('in a socket');
+        });
+        server.listen(0, '127.0.0.1', () => connect((server.address() as AddressInfo).port, '127.0.0.1'));
+      },
+    }));
+    for (const method of ['timer', 'immediate', 'socket'] as const) {
+      node.spawn(Callbacks, [], { name: 'careless' });
+      const end = endOf(node, () => node.call<typeof Callbacks, typeof method>('careless' as never, method));
+      say({ method, end: (await end).split(', [')[0] });
+    }
     await node.stop();
   },
   async nobodys() {

@@ -1,0 +1,66 @@
+import { ConnectionError } from '../errors.ts';
+import type { HandshakeVersion } from '../handshake/messages.ts';
+import { hostOf } from '../handshake/name.ts';
+
+/** Where a peer listens. */
+export interface PeerAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Version of the first message to send there. @default 6 */
+  readonly version?: HandshakeVersion;
+}
+
+export interface LocatorOptions {
+  /** The port where every node listens, whatever its host: no port mapper is asked. */
+  readonly nodePort: number | undefined;
+  /** Asks the port mapper of a host; undefined when it knows no such name. */
+  readonly lookup: (
+    alive: string,
+    host: string,
+    options: { readonly signal: AbortSignal },
+  ) => Promise<{ readonly port: number; readonly highestVersion: number } | undefined>;
+}
+
+/** Where nodes listen: what was told of a node comes first, then the port that all share, then the port mapper. */
+export class Locator {
+  readonly #o: LocatorOptions;
+  readonly #told = new Map<string, PeerAddress>();
+  readonly #toldOnce = new Map<string, PeerAddress>();
+
+  constructor(options: LocatorOptions) {
+    this.#o = options;
+  }
+
+  /** From now on that node is reached there, also when it is connected again. */
+  tell(
+    nodeName: string,
+    { host = hostOf(nodeName), port }: { host?: string | undefined; port: number },
+  ): void {
+    this.#told.set(nodeName, { host, port });
+  }
+
+  /** While `work` goes on, that node is reached there: a rumour, which may be out of date by the next time. */
+  async during<T>(nodeName: string, address: PeerAddress, work: () => Promise<T>): Promise<T> {
+    this.#toldOnce.set(nodeName, address);
+    try {
+      return await work();
+    } finally {
+      this.#toldOnce.delete(nodeName);
+    }
+  }
+
+  /** @throws ConnectionError when nobody knows */
+  async locate(nodeName: string, signal: AbortSignal): Promise<PeerAddress> {
+    const told = this.#told.get(nodeName) ?? this.#toldOnce.get(nodeName);
+    if (told !== undefined) return told;
+    const host = hostOf(nodeName);
+    const { nodePort, lookup } = this.#o;
+    if (nodePort !== undefined) return { host, port: nodePort };
+    const alive = nodeName.slice(0, nodeName.indexOf('@'));
+    const found = await lookup(alive, host, { signal });
+    if (found === undefined)
+      throw new ConnectionError(`no node named ${alive} is known to the port mapper of ${host}`);
+    // Nodes of OTP 22 and earlier say that they speak nothing newer, and would not understand a version 6 name.
+    return { host, port: found.port, version: found.highestVersion < 6 ? 5 : 6 };
+  }
+}

@@ -1,0 +1,217 @@
+import type { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { isIP, type Socket } from 'node:net';
+import {
+  checkServerIdentity,
+  connect,
+  createSecureContext,
+  createServer,
+  type SecureContext,
+  type Server,
+  type TLSSocket,
+} from 'node:tls';
+import type {
+  PeerCertificate,
+  TlsClientOptions,
+  TlsIdentity,
+  TlsMaterial,
+  TlsServerOptions,
+} from '../env/streams.ts';
+import { OptionsError } from '../errors.ts';
+
+/** Certificates and keys that were read, as the platform wants them. */
+interface Identity extends TlsIdentity {
+  readonly pem: {
+    readonly cert?: string;
+    readonly key?: string;
+    readonly passphrase?: string;
+    readonly ca?: string[];
+    readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+    readonly maxVersion: 'TLSv1.2' | 'TLSv1.3';
+    readonly ciphers?: string;
+  };
+  readonly context: SecureContext;
+}
+
+/** @throws OptionsError, never with a key or passphrase in it */
+export function secure(material: TlsMaterial): TlsIdentity {
+  const { option, cert, key, passphrase, ca, minVersion, maxVersion, ciphers } = material;
+  const pem: Identity['pem'] = {
+    ...(cert === undefined ? {} : { cert: readPem(`${option}.cert`, cert, 'CERTIFICATE') }),
+    ...(key === undefined ? {} : { key: readPem(`${option}.key`, key, 'PRIVATE KEY') }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(ca === undefined ? {} : { ca: ca.map((one) => readPem(`${option}.ca`, one, 'CERTIFICATE')) }),
+    ...(ciphers === undefined ? {} : { ciphers }),
+    minVersion,
+    maxVersion,
+  };
+  try {
+    const identity: Identity = { material, pem, context: createSecureContext(pem) };
+    return identity;
+  } catch (cause) {
+    throw new OptionsError(option, `${option}: certificate and key cannot be used: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function readPem(option: string, given: string, label: string): string {
+  const isText = given.includes('-----BEGIN');
+  let text = given;
+  if (!isText)
+    try {
+      text = readFileSync(given, 'utf8');
+    } catch (cause) {
+      throw new OptionsError(
+        option,
+        `${option}: expected PEM text or the path of a PEM file; ${JSON.stringify(given)} cannot be read: ${messageOf(cause)}`,
+        { cause },
+      );
+    }
+  if (!new RegExp(`-----BEGIN [A-Z ]*${label}-----`).test(text))
+    throw new OptionsError(
+      option,
+      `${option}: expected PEM with a ${label}, and there is none in ${isText ? 'the text' : JSON.stringify(given)}`,
+    );
+  return text;
+}
+
+/** Makes a connected socket secure. Rejects with the platform's error; the socket is destroyed then. */
+export function secureSocket(socket: Socket, options: TlsClientOptions): TLSSocket {
+  const { identity, verify, serverName, expectedHost } = options;
+  return connect({
+    socket,
+    secureContext: (identity as Identity).context,
+    rejectUnauthorized: verify,
+    // An address is no server name (RFC 6066).
+    ...(isIP(serverName) === 0 ? { servername: serverName } : { servername: '' }),
+    checkServerIdentity: (_, cert) =>
+      expectedHost === undefined ? undefined : checkServerIdentity(expectedHost, cert),
+  });
+}
+
+/** A listener whose callers are handed out once they are secure, and have shown what they must. */
+export function secureServer(options: TlsServerOptions, onSecure: (socket: TLSSocket) => void): Server {
+  const { identity, verify, requireCertificate, maxPending, timeoutMs } = options;
+  let pending = 0;
+  const failed = (socket: TLSSocket, error: Error): void => {
+    options.failed(addressOf(socket) ?? 'a caller that has gone', error);
+    socket.destroy();
+  };
+  const server = createServer({
+    ...(identity as Identity).pem,
+    noDelay: true,
+    requestCert: verify,
+    rejectUnauthorized: verify && requireCertificate,
+    handshakeTimeout: timeoutMs,
+  });
+  server.on('connection', (socket) => {
+    pending += 1;
+    if (pending <= maxPending) return;
+    socket.destroy();
+  });
+  server.on('tlsClientError', (error, socket) => {
+    pending -= 1;
+    // The platform hangs up on a caller whose certificate it finds bad, and keeps the reason to itself.
+    const reason = socket.authorizationError as unknown;
+    failed(socket, reason ? refusal(String(reason)) : error);
+  });
+  server.on('secureConnection', (socket) => {
+    pending -= 1;
+    // After the platform has checked: without `requireCertificate` it lets everybody in and only notes what it found.
+    const isShown = socket.getPeerX509Certificate() !== undefined;
+    if (verify && isShown && !socket.authorized)
+      failed(socket, refusal(String(socket.authorizationError as unknown)));
+    else onSecure(socket);
+  });
+  return server;
+}
+
+function addressOf(socket: TLSSocket): string | undefined {
+  return socket.remoteAddress === undefined ? undefined : `${socket.remoteAddress}:${socket.remotePort}`;
+}
+
+function refusal(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+/** What a failure of TLS means, for people; undefined for other failures. `whose` certificate the code speaks of. */
+export function tlsReason(cause: Error): string | undefined {
+  const code = (cause as NodeJS.ErrnoException).code ?? cause.message;
+  const text = REASONS[code];
+  if (text === undefined) return undefined;
+  return code === 'ERR_TLS_CERT_ALTNAME_INVALID'
+    ? `${text} (${cause.message.replace(/^Hostname\/IP does not match certificate's altnames: /, '')})`
+    : `${text} (${code})`;
+}
+
+const UNTRUSTED = 'its certificate is signed by nobody that we trust (option tls.ca)';
+const REASONS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
+  CERT_REVOKED: 'its certificate has been revoked',
+  CERT_SIGNATURE_FAILURE: 'the signature of its certificate is wrong',
+  INVALID_CA: 'its certificate is signed by one that may not sign others',
+  INVALID_PURPOSE: 'its certificate is for another purpose',
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host',
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'it shows no certificate',
+  ERR_TLS_HANDSHAKE_TIMEOUT: 'it did not make the connection secure in time',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
+  ERR_SSL_HTTP_REQUEST: 'it does not speak TLS',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it speaks no version of TLS that we take',
+  ERR_SSL_NO_SHARED_CIPHER: 'it has no cipher in common with us',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it takes no version of TLS that we speak',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'it does not trust who signed our certificate',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'it finds our certificate bad',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'it finds that our certificate has expired',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'it does not accept our certificate',
+  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: 'it does not accept our kind of certificate',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    'it refuses the handshake: no cipher in common, or it wants a certificate',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a certificate of ours (option tls.cert)',
+  ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR: 'it could not check our signature',
+};
+
+/** The names in the certificate that the other side has shown. */
+export function peerCertificate(socket: TLSSocket): PeerCertificate | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  return certificate === undefined ? undefined : namesOf(certificate);
+}
+
+function namesOf({ subject, subjectAltName }: X509Certificate): PeerCertificate {
+  const alternatives = [
+    ...(subjectAltName ?? '').matchAll(/([A-Z][\w ]*|email):("(?:[^"\\]|\\.)*"|[^,]*)/gi),
+  ].map(
+    // Whatever could be taken for a separator is written as a JSON string by the platform.
+    ([, kind = '', value = '']) =>
+      [kind, value.startsWith('"') ? (JSON.parse(value) as string) : value] as const,
+  );
+  const of = (kind: string): string[] =>
+    alternatives.flatMap(([found, value]) => (found === kind ? [value] : []));
+  return {
+    commonNames: commonNames(subject.split('\n')),
+    dnsNames: of('DNS'),
+    ipAddresses: of('IP Address'),
+    emails: of('email'),
+    directoryNames: of('DirName').flatMap((name) => commonNames(name.split(/(?<!\\),/))),
+  };
+}
+
+/** Values of `CN=` among attributes in the syntax of RFC 2253, whose backslashes stand before special characters. */
+function commonNames(attributes: readonly string[]): string[] {
+  return attributes
+    .flatMap((attribute) => attribute.split(/(?<!\\)\+/))
+    .flatMap((attribute) =>
+      attribute.startsWith('CN=') ? [attribute.slice(3).replace(/\\(.)/g, '$1')] : [],
+    );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
