@@ -41,6 +41,11 @@ export class Fleet {
     return { name, cookie: COOKIE, epmd: { mode: 'external', port: (await this.#epmd()).port } };
   }
 
+  /** Other actor libraries, in a process of their own. */
+  peers(): Promise<Worker> {
+    return this.#once('peers', () => Promise.resolve(this.worker('peers')));
+  }
+
   /** A UDP port for gossip that nobody else hears. */
   gossipPort(): Promise<number> {
     return this.#once('gossip port', freeUdpPort);

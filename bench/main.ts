@@ -21,6 +21,7 @@ import { groupRows } from './rows/groups.ts';
 import { localRows } from './rows/local.ts';
 import { meshRows } from './rows/mesh.ts';
 import { millionRows } from './rows/million.ts';
+import { peerRows } from './rows/peers.ts';
 import { remoteRows } from './rows/remote.ts';
 import { socketRows } from './rows/socket.ts';
 
@@ -28,6 +29,7 @@ const ROWS: readonly Row[] = [
   ...socketRows,
   ...remoteRows,
   ...localRows,
+  ...peerRows,
   ...millionRows,
   ...discoveryRows,
   ...groupRows,
@@ -122,6 +124,11 @@ function missingNeeds(): ReadonlyMap<Need, string> {
   if (!beamAvailable()) missing.set('erl', 'erl is not installed');
   if (!existsSync(new URL('../dist/index.js', import.meta.url)))
     missing.set('beamish', 'Beamish is not built');
+  try {
+    import.meta.resolve('nact');
+  } catch {
+    missing.set('nact', 'nact is not installed');
+  }
   return missing;
 }
 

@@ -1,8 +1,9 @@
 import type { Fleet } from './fleet.ts';
 
 /** What a row needs on the machine; a row is skipped, aloud, when it is not there. */
-export type Need = 'erl' | 'beamish';
+export type Need = 'erl' | 'beamish' | 'nact';
 
+/** A row that another is held against; with neither bound, only to show how they compare. */
 export interface Goal {
   /** The row this one is held against; absent: the number itself. */
   readonly against?: string;
@@ -65,6 +66,10 @@ export function summarise(
     const base = against === undefined ? 1 : medianOf(against);
     if (base === undefined) continue;
     const ratio = middle / base;
+    if (atLeast === undefined && atMost === undefined) {
+      goals.push({ goal: `× ${against}`, ratio, met: undefined });
+      continue;
+    }
     const met =
       ratio >= (atLeast ?? Number.NEGATIVE_INFINITY) && ratio <= (atMost ?? Number.POSITIVE_INFINITY);
     const bound = atLeast !== undefined ? `at least ${atLeast}` : `at most ${atMost}`;

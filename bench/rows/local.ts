@@ -9,6 +9,8 @@ interface Local {
   readonly beamish: string;
   readonly count: Readonly<Record<'beam' | 'beamish', number>>;
   readonly atLeast: number;
+  /** Who else does this, in JavaScript: see peers.ts. */
+  readonly peers: readonly string[];
 }
 
 const LOCAL: readonly Local[] = [
@@ -19,6 +21,7 @@ const LOCAL: readonly Local[] = [
     beamish: 'localSends',
     count: { beam: 1_000_000, beamish: 3_000_000 },
     atLeast: 2,
+    peers: ['nact', 'XState'],
   },
   {
     what: 'local calls',
@@ -27,6 +30,7 @@ const LOCAL: readonly Local[] = [
     beamish: 'localCalls',
     count: { beam: 200_000, beamish: 500_000 },
     atLeast: 2,
+    peers: ['nact'],
   },
   {
     what: 'spawn and exit',
@@ -35,6 +39,7 @@ const LOCAL: readonly Local[] = [
     beamish: 'spawns',
     count: { beam: 200_000, beamish: 200_000 },
     atLeast: 1.5,
+    peers: ['nact', 'XState'],
   },
 ];
 
@@ -84,7 +89,10 @@ function beamishRow(local: Local): Row {
     name: `${local.what}, Beamish`,
     unit: local.unit,
     needs: ['beamish'],
-    goals: [{ against: `${local.what}, BEAM`, atLeast: local.atLeast }],
+    goals: [
+      { against: `${local.what}, BEAM`, atLeast: local.atLeast },
+      ...local.peers.map((peer) => ({ against: `${local.what}, ${peer}` })),
+    ],
     async measure(fleet) {
       const ms = await (await fleet.beamish(1)).ask<number>(local.beamish, { count });
       return (count * 1000) / ms;
