@@ -79,6 +79,8 @@ export type {
   MailboxOptions,
   ReceiveOptions,
   SpawnFromSelfOptions,
+  SpawnMonitorOnOptions,
+  SpawnMonitorOptions,
   SpawnOnFromSelfOptions,
   SpawnOnOptions,
   SpawnOptions,

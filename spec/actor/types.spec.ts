@@ -7,7 +7,7 @@ import { at, type Destination, type Global, global } from '../../src/process/des
 import { mfa } from '../../src/process/mfa.ts';
 import type { Client, MethodName } from '../../src/process/protocol.ts';
 import type { Self } from '../../src/process/self.ts';
-import type { Pid } from '../../src/term/identifiers.ts';
+import type { Pid, Ref } from '../../src/term/identifiers.ts';
 
 /*
  * Checked by the compiler: what is marked `@ts-expect-error` must not compile, and nothing here is run.
@@ -101,6 +101,14 @@ describe('types', () => {
       expectTypeOf(self.spawn(Silent)).toEqualTypeOf<Pid<typeof Silent>>();
       expectTypeOf(self.spawn(Late, [], { name: 'late', link: true })).toEqualTypeOf<Pid<typeof Late>>();
       expectTypeOf(self.spawn(async (inner) => inner.receive())).toEqualTypeOf<Pid<unknown>>();
+      expectTypeOf(self.spawnMonitor(Counter, [1])).toEqualTypeOf<[pid: Pid<typeof Counter>, ref: Ref]>();
+      expectTypeOf(self.spawnMonitor(async (inner) => inner.receive())).toEqualTypeOf<
+        [pid: Pid<unknown>, ref: Ref]
+      >();
+      // @ts-expect-error wrong argument
+      self.spawnMonitor(Counter, ['1']);
+      // @ts-expect-error it is monitored anyway
+      self.spawnMonitor(Silent, [], { monitor: true });
       self.spawn((inner, count: number) => inner.exit(count), [1]);
       // @ts-expect-error wrong argument
       self.spawn(Counter, ['1']);
@@ -151,6 +159,14 @@ describe('types', () => {
         Promise<Pid<typeof Counter>>
       >();
       expectTypeOf(self.spawnOn('a@b', mfa('m', 'f', [1]))).toEqualTypeOf<Promise<Pid<unknown>>>();
+      expectTypeOf(self.spawnMonitorOn('a@b', Counter, [1], { link: true })).toEqualTypeOf<
+        Promise<[pid: Pid<typeof Counter>, ref: Ref]>
+      >();
+      expectTypeOf(self.spawnMonitorOn('a@b', mfa('m', 'f'))).toEqualTypeOf<
+        Promise<[pid: Pid<unknown>, ref: Ref]>
+      >();
+      // @ts-expect-error wrong argument
+      void self.spawnMonitorOn('a@b', Counter, ['1']);
       // @ts-expect-error wrong argument
       void self.spawnOn('a@b', Counter, ['1']);
     });

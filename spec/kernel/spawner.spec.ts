@@ -114,7 +114,28 @@ describe('spawnOn', () => {
     expect(await down).toMatchObject({ reason: atom('gone') });
   });
 
-  it('monitors from a process under a reference that demonitor takes', async () => {
+  it('monitors from a process, and gives the reference where it is asked for: its Down has it, demonitor takes it', async () => {
+    const [a, b] = await nodes.pair({ actors });
+    const [heard, quiet] = await within(a, async (self) => {
+      const [pid, ref] = await self.spawnMonitorOn(b.name, Counter, [1]);
+      const [other, otherRef] = await self.spawnMonitorOn(b.name, Counter, [1]);
+      expect(self.demonitor(otherRef)).toBe(true);
+      for (const each of [other, pid]) b.exit(each, 'enough');
+      const down = await self.receive<Down>();
+      expect([down.pid, down.ref.key, down.reason]).toEqual([pid, ref.key, 'enough']);
+      const [own, ownRef] = await self.spawnMonitorOn(a.name, Counter, [1]);
+      a.exit(own, 'mine');
+      const last = await self.receive<Down>();
+      return [
+        [last.pid === own, last.ref === ownRef, last.reason],
+        await self.receive({ timeout: 0 }).catch(() => 'quiet'),
+      ];
+    });
+    expect(heard).toEqual([true, true, 'mine']);
+    expect(quiet).toBe('quiet');
+  });
+
+  it('monitors from a process before anything runs there', async () => {
     const [a, b] = await nodes.pair({ actors });
     const down = await within(a, async (self) => {
       const pid = await self.spawnOn(b.name, Counter, [1], { monitor: true });

@@ -1,3 +1,4 @@
+import { checkNamed } from '../process/checks.ts';
 import type { Actor } from '../process/protocol.ts';
 import type { ActorSelf } from './actor-self.ts';
 import { ActorBehaviour, type Setup } from './behaviour.ts';
@@ -13,6 +14,7 @@ export function actor<const Name extends string, Args extends readonly unknown[]
   name: Name,
   setup: (self: ActorSelf, ...args: Args) => Handlers,
 ): Actor<Name, Args, HandlersOf<Handlers>> {
+  checkNamed('actor', name, setup);
   const behave: Actor<Name, Args, unknown>['behave'] = (process, args) =>
     new ActorBehaviour(process, setup as unknown as Setup, args);
   return Object.freeze({ name, behave }) as unknown as Actor<Name, Args, HandlersOf<Handlers>>;

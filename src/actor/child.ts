@@ -1,4 +1,5 @@
 import { OptionsError } from '../errors.ts';
+import { checkKnown, checkRunnable } from '../process/checks.ts';
 import type { AnyActor, ArgsOf } from '../process/protocol.ts';
 
 /** When a supervisor starts a child again: always; unless it ended with `normal` or `shutdown`; never. */
@@ -34,6 +35,10 @@ export const SUPERVISES: unique symbol = Symbol('beamish.supervises');
 
 /** Describes a child. @throws OptionsError for options that mean nothing */
 export function child<A extends AnyActor>(actor: A, args: ArgsOf<A>, options: ChildOptions = {}): ChildSpec {
+  checkRunnable(actor, args);
+  if (typeof actor === 'function')
+    throw new OptionsError('actor', 'a supervisor starts actors; make one of the function with actor()');
+  checkKnown(options, '', ['id', 'restart', 'shutdown', 'name']);
   const type = SUPERVISES in actor ? 'supervisor' : 'worker';
   const restart = options.restart ?? 'permanent';
   const shutdown = options.shutdown ?? (type === 'supervisor' ? Number.POSITIVE_INFINITY : 5_000);

@@ -19,6 +19,8 @@ import {
   type InputFrom,
   type InspectionEvent,
 } from 'xstate';
+import { OptionsError } from '../errors.ts';
+import { checkKnown, checkName, show } from '../process/checks.ts';
 import type { AnyDestination } from '../process/destination.ts';
 import type { Process } from '../process/process.ts';
 import type { Actor } from '../process/protocol.ts';
@@ -70,6 +72,10 @@ export function statechart<const Name extends string, Logic extends AnyActorLogi
   logic: Logic,
   options: StatechartOptions = {},
 ): Actor<Name, StatechartArgs<Logic>, StatechartMethods<Logic>> {
+  checkName('statechart', name);
+  if (typeof (logic as AnyActorLogic | undefined)?.transition !== 'function')
+    throw new OptionsError('logic', `statechart ${name}: expected XState logic, got ${show(logic)}`);
+  checkKnown(options, '', ['inspect']);
   const behave: Actor<Name, readonly unknown[], unknown>['behave'] = (process, args) => {
     const setup = (self: ActorSelf, input?: unknown): object => run(process, self, logic, input, options);
     return new ActorBehaviour(process, setup, args);

@@ -1,4 +1,5 @@
 import { ExitError, OptionsError } from '../errors.ts';
+import { checkKnown, checkNamed } from '../process/checks.ts';
 import type { Deferred } from '../process/deferred.ts';
 import type { Process } from '../process/process.ts';
 import type { Actor, AnyActor } from '../process/protocol.ts';
@@ -55,6 +56,8 @@ export function supervisor<const Name extends string, Args extends readonly unkn
   options: SupervisorOptions,
   children: (...args: Args) => readonly ChildSpec[],
 ): Actor<Name, Args, SupervisorMethods> {
+  checkNamed('supervisor', name, children);
+  checkKnown(options, '', ['strategy', 'intensity', 'period']);
   const settings = { strategy: 'one_for_one', intensity: 1, period: 5_000, ...options } as const;
   if (!STRATEGIES.includes(settings.strategy)) {
     throw new OptionsError(

@@ -230,15 +230,19 @@ export class Spawner implements RemoteSpawner {
       pending.reject(result);
       return;
     }
-    if (pending.ties !== undefined) this.#tie(pending.ties.parent, pending.abandoned, request, flags, result);
+    if (pending.ties !== undefined) this.#tie(pending.ties, pending.abandoned, request, flags, result);
     pending.resolve(result);
   }
 
-  #tie(parent: Process, abandoned: boolean, request: Ref, flags: number, child: Pid): void {
+  #tie(ties: SpawnTies, abandoned: boolean, request: Ref, flags: number, child: Pid): void {
+    const { parent } = ties;
     const { signals, sink } = this.#processes;
     if (parent.alive && !abandoned) {
       if ((flags & LINKED) !== 0) signals.linked(parent, child);
-      if ((flags & MONITORED) !== 0) signals.monitored(parent, child, request);
+      if ((flags & MONITORED) !== 0) {
+        signals.monitored(parent, child, request);
+        ties.monitored?.(request);
+      }
       return;
     }
     // As in OTP: the child of a parent that is gone, or has lost interest, hears of it through its link.

@@ -17,7 +17,7 @@ export class Names {
 
   /** @throws OptionsError for an impossible name, NameTakenError for one in use */
   check(name: string): void {
-    if (name === '' || name === 'undefined') {
+    if (typeof name !== 'string' || name === '' || name === 'undefined') {
       throw new OptionsError('name', `a process cannot be named ${JSON.stringify(name)}`);
     }
     atom(name);

@@ -117,10 +117,13 @@ export interface SpawnOnOptions {
 }
 
 /** Ties are made by the node that spawns, together with the process: it cannot end in between. */
-export interface SpawnOnFromSelfOptions extends SpawnOnOptions {
+export interface SpawnMonitorOnOptions extends SpawnOnOptions {
   /** Links the new process to the caller, before anything runs. */
   readonly link?: boolean;
-  /** Monitors it, before anything runs. */
+}
+
+export interface SpawnOnFromSelfOptions extends SpawnMonitorOnOptions {
+  /** Monitors it, before anything runs: its `Down` carries its pid. `spawnMonitorOn` gives the reference too. */
   readonly monitor?: boolean;
 }
 

@@ -1,4 +1,4 @@
-import type { Pid } from '../term/identifiers.ts';
+import type { Pid, Ref } from '../term/identifiers.ts';
 import type { Mfa } from './mfa.ts';
 import type { Process } from './process.ts';
 import type { AnyActor } from './protocol.ts';
@@ -8,6 +8,8 @@ export interface SpawnTies {
   readonly parent: Process;
   readonly link: boolean;
   readonly monitor: boolean;
+  /** Told the reference of the monitor, once that stands. */
+  readonly monitored?: (ref: Ref) => void;
 }
 
 /** Spawns on other nodes. `kernel/` supplies it. */

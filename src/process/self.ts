@@ -1,6 +1,7 @@
 import { ExitError, NotSpawnableError } from '../errors.ts';
 import { atom } from '../term/atom.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
+import { checkKnown, checkMs } from './checks.ts';
 import { makeClient } from './client.ts';
 import { type AnyDestination, type AnyPid, At, type Destination, Global } from './destination.ts';
 import { Io } from './io.ts';
@@ -17,11 +18,13 @@ import type {
   MethodResult,
   ReceiveOptions,
   SpawnFromSelfOptions,
+  SpawnMonitorOnOptions,
   SpawnMonitorOptions,
   SpawnOnFromSelfOptions,
   SpawnRest,
 } from './protocol.ts';
 import { describePid, describeReason, NOPROC, toReason } from './reasons.ts';
+import type { SpawnTies } from './remote-spawner.ts';
 import { Down } from './system-messages.ts';
 import { Watch, type WatchOptions } from './watch.ts';
 
@@ -188,6 +191,7 @@ export class Self {
   ): [pid: Pid<unknown>, ref: Ref];
   spawnMonitor(what: unknown, args?: readonly unknown[], options?: SpawnMonitorOptions): [AnyPid, Ref] {
     const process = this.#live();
+    if (options !== undefined) checkKnown(options, '', ['name', 'mailbox', 'link']);
     const started = this.#start(process, what, args, options);
     return [started.pid, process.system.signals.monitorStarted(process, started)];
   }
@@ -198,7 +202,7 @@ export class Self {
     args: readonly unknown[] = NO_ARGS,
     options: SpawnMonitorOptions | undefined,
   ): Process {
-    const started = process.system.start(what as AnyActor, args, options);
+    const started = process.system.start(what as AnyActor, args, options, true);
     process.system.inheritGroupLeader(started, process);
     if (options?.link === true) {
       started.extra.parent = process.pid;
@@ -223,13 +227,53 @@ export class Self {
     args: readonly unknown[] = [],
     options: SpawnOnFromSelfOptions = {},
   ): Promise<AnyPid> {
-    const parent = this.#live();
-    const { system } = parent;
+    const { system } = this.#live();
     const { signal, link = false, monitor = false } = options;
     if (node === system.node && !(what instanceof Mfa)) return this.spawn(what, args, { link, monitor });
-    if (system.remoteSpawner === undefined)
-      throw new NotSpawnableError(`${system.node} has no way to other nodes`);
-    return system.remoteSpawner.spawnOn(node, what, args, { signal, ties: { parent, link, monitor } });
+    return await this.#spawnOn(node, what, args, signal, { link, monitor });
+  }
+
+  /** As `spawnOn`, with a monitor that stands before anything runs there: `[pid, ref]`. */
+  spawnMonitorOn<A extends AnyActor>(
+    node: string,
+    actor: A,
+    ...rest: SpawnRest<ArgsOf<A>, SpawnMonitorOnOptions>
+  ): Promise<[pid: Pid<A>, ref: Ref]>;
+  spawnMonitorOn(
+    node: string,
+    what: Mfa,
+    args?: readonly [],
+    options?: SpawnMonitorOnOptions,
+  ): Promise<[pid: Pid, ref: Ref]>;
+  async spawnMonitorOn(
+    node: string,
+    what: AnyActor | Mfa,
+    args: readonly unknown[] = NO_ARGS,
+    options: SpawnMonitorOnOptions = {},
+  ): Promise<[AnyPid, Ref]> {
+    const { signal, link = false } = options;
+    const { system } = this.#live();
+    if (node === system.node && !(what instanceof Mfa)) return this.spawnMonitor(what, args, { link });
+    let ref: Ref | undefined;
+    const monitored = (made: Ref): void => {
+      ref = made;
+    };
+    const pid = await this.#spawnOn(node, what, args, signal, { link, monitor: true, monitored });
+    // A node that spawns without the monitor it was asked for is watched from now on.
+    return [pid, ref ?? this.monitor(pid)];
+  }
+
+  async #spawnOn(
+    node: string,
+    what: AnyActor | Mfa,
+    args: readonly unknown[],
+    signal: AbortSignal | undefined,
+    ties: Omit<SpawnTies, 'parent'>,
+  ): Promise<Pid> {
+    const parent = this.#live();
+    const { remoteSpawner, node: ours } = parent.system;
+    if (remoteSpawner === undefined) throw new NotSpawnableError(`${ours} has no way to other nodes`);
+    return await remoteSpawner.spawnOn(node, what, args, { signal, ties: { parent, ...ties } });
   }
 
   /** Ties the two: when one ends, the other gets an exit signal. A process that is gone answers `noproc`. */
@@ -285,6 +329,7 @@ export class Self {
   /** Sends a message to ourselves after `ms`. The function it returns cancels that, and says whether it was in time. */
   sendAfter(ms: number, message: unknown): () => boolean {
     const process = this.#live();
+    checkMs('ms', ms, false);
     const { clock } = process.system;
     const extra: Extras = process.extra;
     extra.timers ??= new Set();

@@ -8,6 +8,7 @@ import type { Atom } from '../term/atom.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
+import { checkRunnable, checkSpawnOptions } from './checks.ts';
 import { type AnyDestination, At, type GlobalResolver } from './destination.ts';
 import { deadError, Ends } from './ends.ts';
 import type { Output } from './io.ts';
@@ -132,7 +133,8 @@ export class ProcessSystem {
 
   /**
    * Starts a process. It runs soon, not now: what is sent to it until then waits in its mailbox.
-   * @throws NameTakenError when the name is in use; ExitError while the node stops
+   * @throws NameTakenError when the name is in use; OptionsError for what cannot be run, and for options that are unknown
+   * or mean nothing; ExitError while the node stops
    */
   spawn<Args extends readonly unknown[]>(
     what: Body<Args> | AnyActor,
@@ -142,16 +144,21 @@ export class ProcessSystem {
     return this.start(what, args, options).pid;
   }
 
-  /** As `spawn`, but gives the process itself. @internal */
+  /** As `spawn`, but gives the process itself; `tied`: its options may say link and monitor. @internal */
   start<Args extends readonly unknown[]>(
     what: Body<Args> | AnyActor,
     args: Args,
     options?: SpawnOptions,
+    tied = false,
   ): Process {
     if (this.stopping)
       throw new ExitError(SHUTDOWN, this.node, `${this.node} is stopping and spawns nothing`);
+    checkRunnable(what, args);
     const name = options?.name;
-    if (name !== undefined) this.#names.check(name);
+    if (options !== undefined) {
+      checkSpawnOptions(options, tied);
+      if (name !== undefined) this.#names.check(name);
+    }
     this.#lastNumber += 1;
     const process = new Process(this, this.#lastNumber, what);
     process.behaviour =

@@ -1,0 +1,84 @@
+import { OptionsError } from '../errors.ts';
+import { inspectTerm } from '../term/print.ts';
+import type { MailboxOptions } from './protocol.ts';
+
+/** What `spawn` of a node takes, and what `spawn` of a process takes besides. */
+const SPAWN_OPTIONS = ['name', 'mailbox'];
+const TIES = ['link', 'monitor'];
+
+/** Shows what came instead of what was expected. */
+export function show(value: unknown): string {
+  return typeof value === 'function' ? 'a function' : inspectTerm(value);
+}
+
+/** @throws OptionsError for what cannot be run as a process */
+export function checkRunnable(what: unknown, args: unknown): void {
+  if (typeof what !== 'function' && typeof (what as { behave?: unknown } | null)?.behave !== 'function')
+    throw new OptionsError('actor', `expected an actor or a function to run, got ${show(what)}`);
+  if (!Array.isArray(args))
+    throw new OptionsError('args', `args: expected an array of arguments, as in [1, "a"], got ${show(args)}`);
+}
+
+/**
+ * @param ties - whether there is a process to tie the new one to
+ * @throws OptionsError for options of `spawn` that are unknown or mean nothing
+ */
+export function checkSpawnOptions(options: object, ties: boolean): void {
+  checkKnown(options, '', ties ? [...SPAWN_OPTIONS, ...TIES] : SPAWN_OPTIONS);
+  const { name, mailbox } = options as { readonly name?: unknown; readonly mailbox?: unknown };
+  if (name !== undefined && typeof name !== 'string')
+    throw new OptionsError('name', `name: expected text, got ${show(name)}`);
+  for (const tie of TIES) {
+    const value = (options as Record<string, unknown>)[tie];
+    if (value !== undefined && typeof value !== 'boolean')
+      throw new OptionsError(tie, `${tie}: expected true or false, got ${show(value)}`);
+  }
+  if (mailbox !== undefined) checkMailbox(mailbox);
+}
+
+function checkMailbox(mailbox: unknown): asserts mailbox is MailboxOptions {
+  checkKnown(mailbox, 'mailbox', ['max', 'onFull']);
+  const { max, onFull } = mailbox as { readonly max?: unknown; readonly onFull?: unknown };
+  if (!Number.isInteger(max) || (max as number) < 1)
+    throw new OptionsError('mailbox.max', `mailbox.max: expected a whole number from 1, got ${show(max)}`);
+  if (onFull !== undefined && onFull !== 'drop' && onFull !== 'exit')
+    throw new OptionsError(
+      'mailbox.onFull',
+      `mailbox.onFull: expected "drop" or "exit", got ${show(onFull)}`,
+    );
+}
+
+/** @throws OptionsError naming the key that is not known, and those that are */
+export function checkKnown(options: unknown, path: string, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new OptionsError(path, `${path || 'options'}: expected an object of options, got ${show(options)}`);
+  const prefix = path === '' ? '' : `${path}.`;
+  for (const key of Object.keys(options))
+    if (!known.includes(key))
+      throw new OptionsError(
+        `${prefix}${key}`,
+        `unknown option ${prefix}${key}; known are: ${known.join(', ')}`,
+      );
+}
+
+/** @throws OptionsError unless a kind of process has a name and a function to begin with */
+export function checkNamed(kind: string, name: unknown, setup: unknown): void {
+  checkName(kind, name);
+  if (typeof setup !== 'function')
+    throw new OptionsError(
+      'setup',
+      `${kind} ${name}: expected a function behind its name, got ${show(setup)}`,
+    );
+}
+
+/** @throws OptionsError unless a kind of process has a name */
+export function checkName(kind: string, name: unknown): void {
+  if (typeof name !== 'string' || name === '')
+    throw new OptionsError('name', `${kind}: expected a name as text, got ${show(name)}`);
+}
+
+/** @throws OptionsError unless `ms` is a number from 0 (or `Infinity`, where that is allowed) */
+export function checkMs(option: string, ms: unknown, endless: boolean): void {
+  if (typeof ms === 'number' && ms >= 0 && (endless || ms !== Number.POSITIVE_INFINITY)) return;
+  throw new OptionsError(option, `${option}: expected a number of ms from 0, got ${show(ms)}`);
+}
