@@ -83,6 +83,7 @@ describe('bad values are refused, naming the option, what would do and what came
     [{ netTickIntensity: 3 }, 'netTickIntensity', /from 4 to 1000, got 3/],
     [{ netTickIntensity: 1001 }, 'netTickIntensity', /got 1001/],
     [{ binaries: 'hex' }, 'binaries', /text, bytes, got "hex"/],
+    [{ payload: 'json' }, 'payload', /msgpack, etf, got "json"/],
     [{ limits: [] }, 'limits', /expected an object, got an array of 0/],
     [{ limits: { frames: 1 } }, 'limits.frames', /known are: frameBytes/],
     [{ limits: { frameBytes: 8191 } }, 'limits.frameBytes', /from 8192/],
@@ -144,6 +145,7 @@ describe('defaults', () => {
       actors: [],
       netTickTimeMs: 60_000,
       binaries: 'text',
+      payload: 'msgpack',
       limits: DEFAULT_OPTIONS.limits,
     });
     const { name, longNames } = resolveOptions({}, world());

@@ -53,6 +53,8 @@ export interface NodeSnapshot {
   readonly connections: readonly (PeerInfo & {
     readonly outgoing: boolean;
     readonly address: string;
+    /** What messages there look like: MessagePack when both are Beamish nodes that want it. */
+    readonly payload: 'msgpack' | 'etf';
     readonly unsentBytes: number;
     readonly writtenBytes: number;
     readonly writes: number;
@@ -392,6 +394,7 @@ export class Node {
         ...peerInfo(connection),
         outgoing: connection.outgoing,
         address: connection.remoteAddress,
+        payload: connection.payload,
         ...connection.stats,
         received: this.#rooms.inbound.get(connection)?.received ?? 0,
       })),

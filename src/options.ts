@@ -94,6 +94,11 @@ export interface NodeOptions {
   readonly netTickIntensity?: number;
   /** How binaries that are valid UTF-8 arrive: as `string`, or like all others as `Uint8Array`. @default "text" */
   readonly binaries?: 'text' | 'bytes';
+  /**
+   * What messages to other Beamish nodes look like: `"msgpack"`, in which a `Map`, a `Date` or bytes arrive as what they
+   * were; or `"etf"`, as for BEAM nodes. Either node of a pair can ask for `"etf"`. @default "msgpack"
+   */
+  readonly payload?: 'msgpack' | 'etf';
   readonly limits?: Partial<Limits>;
   /** The outside world. @default Node.js itself */
   readonly env?: Env;
@@ -108,6 +113,7 @@ export const DEFAULT_OPTIONS = {
   netTickTime: 60_000,
   netTickIntensity: 4,
   binaries: 'text',
+  payload: 'msgpack',
   limits: DEFAULT_LIMITS,
 } as const;
 
@@ -136,6 +142,7 @@ export interface ResolvedOptions {
   readonly netTickTimeMs: number;
   readonly netTickIntensity: number;
   readonly binaries: 'text' | 'bytes';
+  readonly payload: 'msgpack' | 'etf';
   readonly limits: Limits;
 }
 
@@ -156,6 +163,7 @@ const KNOWN = [
   'netTickTime',
   'netTickIntensity',
   'binaries',
+  'payload',
   'limits',
   'env',
 ] as const satisfies readonly (keyof NodeOptions)[];
@@ -219,6 +227,7 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
       1000,
     ),
     binaries: oneOf('binaries', options.binaries ?? DEFAULT_OPTIONS.binaries, ['text', 'bytes']),
+    payload: oneOf('payload', options.payload ?? DEFAULT_OPTIONS.payload, ['msgpack', 'etf']),
     limits,
   };
 }

@@ -23,6 +23,7 @@ import { loggerProxy } from './kernel/logger-proxy.ts';
 import { Outbound } from './kernel/outbound.ts';
 import { rex } from './kernel/rex.ts';
 import { Rpc } from './kernel/rpc.ts';
+import { Snapshots } from './kernel/snapshot.ts';
 import { Spawner } from './kernel/spawner.ts';
 import { type NodeView, remoteView } from './kernel/system-processes.ts';
 import { type Driver, SystemTree } from './kernel/system-tree.ts';
@@ -98,6 +99,7 @@ export class Rooms {
       netTickTimeMs,
       netTickIntensity,
       binaries,
+      payload,
       actors,
     } = this.options;
     const env = this.env;
@@ -110,6 +112,7 @@ export class Rooms {
       netTickTimeMs,
       netTickIntensity,
       binaries,
+      payload,
       limits,
       clock: env.clock,
       random: env.random,
@@ -137,7 +140,11 @@ export class Rooms {
       const { creation } = await this.#epmd.start(this.#registration());
       setup.creation = creation;
       this.creation = creation;
-      const sink = new Outbound(this.connections, limits.frameBytes);
+      const sink = new Outbound({
+        connections: this.connections,
+        snapshots: new Snapshots(payload, limits.frameBytes),
+        notSent: (message, error) => void this.processes.requests.failOf(message, error),
+      });
       this.processes = new ProcessSystem({
         node: this.name,
         creation,
@@ -342,7 +349,13 @@ export class Rooms {
 
   #nodeUp(connection: Connection): void {
     const info = peerInfo(connection);
-    const inbound = new Inbound(connection, this.processes, this.spawner, this.telemetry);
+    const inbound = new Inbound({
+      connection,
+      processes: this.processes,
+      spawner: this.spawner,
+      telemetry: this.telemetry,
+      logger: this.logger,
+    });
     this.inbound.set(connection, inbound);
     connection.attach(inbound);
     this.#tree?.linkUp(connection);

@@ -20,13 +20,6 @@ describe('payloads in the external term format', () => {
     expect(() => payload.write(new ByteWriter(), () => 1)).toThrow(EncodeError);
   });
 
-  test('use the atoms of the frame only where the frame has some', () => {
-    const payload = new EtfPayload();
-    const frame = Buffer.from([82, 0]);
-    expect(payload.read(frame, 0, 2, [atom('cached')])).toBe(atom('cached'));
-    expect(() => payload.read(frame, 0, 2)).toThrow(DecodeError);
-  });
-
   test('turn binaries into bytes on request', () => {
     const payload = new EtfPayload({ binaries: 'bytes' });
     const writer = new ByteWriter();

@@ -52,7 +52,7 @@ export class RawPeer {
         local: {
           name: options.name,
           creation: options.creation ?? 77,
-          flags: PASS_THROUGH & ~(options.without ?? 0n),
+          flags: (options.headers ? offeredFlags(true) : PASS_THROUGH) & ~(options.without ?? 0n),
         },
         peer: options.to,
         cookieFor: () => options.cookie,
@@ -125,6 +125,8 @@ export interface PeerOptions {
   readonly name: string;
   readonly to: string;
   readonly cookie: string;
+  /** Its frames have a distribution header: it tells every flag that we do. */
+  readonly headers?: boolean;
   readonly creation?: number;
   /** Flags that it does not offer. */
   readonly without?: DistFlags;

@@ -1,6 +1,6 @@
 /**
  * One stream to one peer, from the first byte of the handshake to the last frame: framer, handshake machine, then
- * the codecs of `dist/`, the outbox and the ticks. It knows its peer and nothing of processes or of other
+ * the greeting (`greeting.ts`), the codecs of `dist/`, the outbox and the ticks. It knows its peer and nothing of processes or of other
  * connections: who may call is decided by its owner, and every control message goes to the sink that the owner
  * attaches when the handshake is done.
  */
@@ -23,10 +23,12 @@ import { DistFlag, type DistFlags, hasFlag } from '../handshake/flags.ts';
 import { Initiator } from '../handshake/initiator.ts';
 import type { CloseAction, LocalNode, PeerNode, UpAction } from '../handshake/machine.ts';
 import type { HandshakeVersion } from '../handshake/messages.ts';
+import { MsgpackPayload } from '../payload/msgpack.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Atom } from '../term/atom.ts';
 import { TermDecoder } from '../term/etf/decode.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
+import { greetingMs, greetingSink, type Hello, mayBeBeamish, readHello, writeGreeting } from './greeting.ts';
 import { HandshakeDriver } from './handshake-driver.ts';
 import { Outbox } from './outbox.ts';
 import type { Tls } from './tls.ts';
@@ -49,6 +51,8 @@ export interface ConnectionSetup {
   /** Checks per `netTickTimeMs`. */
   readonly netTickIntensity: number;
   readonly binaries: 'text' | 'bytes';
+  /** `msgpack`: payloads to peers that say they read it, and from them. */
+  readonly payload: 'msgpack' | 'etf';
   readonly limits: Limits;
   readonly clock: Clock;
   readonly random: Random;
@@ -65,7 +69,9 @@ export interface ConnectionOwner {
   decide(peerName: string): 'ok' | 'ok_simultaneous' | 'nok' | 'not_allowed' | 'alive';
   /** Whether our call should replace a connection that the peer believes to have. */
   stillWanted(): boolean;
-  /** The cookie is proven both ways. `attach` must be called before this returns, unless it closes. */
+  /** The cookie is proven both ways, and `peer` is known. The owner may close what it does not want. */
+  authenticated(): void;
+  /** It is known what the peer reads. `attach` must be called before this returns, unless it closes. */
   up(): void;
   /** The link is below its high-water mark again. */
   drained(): void;
@@ -90,6 +96,7 @@ export class Connection {
   #overLimit = false;
   #expectedName: string;
   #up: Up | undefined;
+  readonly #startedAtMs: number;
   /** Chunks read, ticks included: any byte is a sign of life. */
   #reads = 0;
 
@@ -116,6 +123,7 @@ export class Connection {
   ) {
     const { limits, clock, random, cookieFor } = setup;
     this.#setup = setup;
+    this.#startedAtMs = clock.nowMs();
     this.#stream = stream;
     this.#owner = owner;
     this.outgoing = dialled !== undefined;
@@ -155,13 +163,18 @@ export class Connection {
     return this.#up?.peer.name ?? this.#expectedName;
   }
 
-  /** The peer as the handshake learnt to know it; only while up. */
+  /** The peer as the handshake learnt to know it; only once it is authenticated. */
   get peer(): PeerNode {
     return this.#live.peer;
   }
 
   get isUp(): boolean {
-    return this.#up !== undefined && !this.#ended;
+    return this.#up?.decided === true && !this.#ended;
+  }
+
+  /** What messages to the peer look like. */
+  get payload(): 'msgpack' | 'etf' {
+    return this.#up?.encoder.packed === undefined ? 'etf' : 'msgpack';
   }
 
   get replacesOld(): boolean {
@@ -194,21 +207,20 @@ export class Connection {
     };
   }
 
-  /** Says where the peer's control messages go, and begins to read and tick. */
+  /** Says where the peer's control messages go from now on. */
   attach(sink: ControlSink): void {
-    const up = this.#live;
-    const { limits, binaries } = this.#setup;
-    const fragments = hasFlag(up.peer.flags, DistFlag.FRAGMENTS);
-    const decoder = new DistDecoder({
-      headers: fragments || hasFlag(up.peer.flags, DistFlag.DIST_HDR_ATOM_CACHE),
-      fragments: fragments ? limits : undefined,
-      peer: up.peer.name,
-      terms: new TermDecoder({ binaries, maxTermDepth: limits.termDepth }),
-      sink,
-    });
-    up.decoder = decoder;
-    this.#framer.room = (buffer, start, end, length) => decoder.room(buffer, start, end, length);
-    this.#tick(up);
+    this.#live.decoder.sink = sink;
+  }
+
+  /** Takes a message to the name `beamish` that came later than a hello should. False when it is none. */
+  hello(message: unknown): boolean {
+    const hello = readHello(message);
+    if (hello !== undefined) this.#heard(this.#live, hello);
+    return hello !== undefined;
+  }
+
+  #heard(up: Up, { msgpack }: Hello): void {
+    if (msgpack) up.encoder.packed = up.packed;
   }
 
   // ---- the data path: one frame each, no object in between
@@ -272,8 +284,8 @@ export class Connection {
       framer.push(chunk);
       while (framer.next()) {
         if (this.#up === undefined) this.#handshake.frame(framer.buffer.subarray(framer.start, framer.end));
-        else if (framer.isPlaced) this.#up.decoder!.placed();
-        else this.#up.decoder!.frame(framer.buffer, framer.start, framer.end, framer.isOwn);
+        else if (framer.isPlaced) this.#up.decoder.placed();
+        else this.#up.decoder.frame(framer.buffer, framer.start, framer.end, framer.isOwn);
         if (this.#ended) return;
       }
     } catch (error) {
@@ -329,13 +341,18 @@ export class Connection {
   // ---- from handshake to link, and to the end
 
   #becomeUp(action: UpAction): void {
-    const { limits, clock, netTickTimeMs, netTickIntensity } = this.#setup;
+    const { limits, clock, netTickTimeMs, netTickIntensity, binaries, payload } = this.#setup;
     const { peer } = action;
     const has = (flag: DistFlags) => hasFlag(peer.flags, flag);
     const cached = has(DistFlag.DIST_HDR_ATOM_CACHE);
     const bulk = has(DistFlag.FRAGMENTS) ? new BulkQueue() : undefined;
-    this.#up = {
+    const terms = new TermDecoder({ binaries, maxTermDepth: limits.termDepth });
+    const packed =
+      payload === 'msgpack' ? new MsgpackPayload({ terms, maxTermDepth: limits.termDepth }) : undefined;
+    const up: Up = {
       peer,
+      packed,
+      decided: false,
       replacesOld: action.replacesOld,
       outbox: new Outbox(
         this.#stream,
@@ -360,15 +377,60 @@ export class Connection {
           ALIAS: has(DistFlag.ALIAS),
         },
       }),
-      decoder: undefined,
+      decoder: new DistDecoder({
+        headers: cached || bulk !== undefined,
+        fragments: bulk === undefined ? undefined : limits,
+        peer: peer.name,
+        terms,
+        packed,
+        sink: greetingSink(this.outgoing, {
+          heard: (hello) => this.#heard(up, hello),
+          acknowledge: (id, from, to) => {
+            up.encoder.unlinkIdAck(up.outbox.writer, id, from, to);
+            this.#wrote(up);
+          },
+          up: () => this.#decide(up),
+        }),
+      }),
       ticker: new Ticker({ netTickTimeMs, hidden: peer.hidden, tickIntensity: netTickIntensity }),
       ticks: 0,
       tickTimer: undefined,
+      greetingTimer: undefined,
     };
+    this.#up = up;
+    this.#framer.room = (buffer, start, end, length) => up.decoder.room(buffer, start, end, length);
     this.#framer.prefixBytes = 4;
     this.#framer.limitBytes = limits.frameBytes;
     this.#framer.limitName = 'frameBytes';
-    this.#owner.up();
+    this.#owner.authenticated();
+    if (this.#ended) return;
+    this.#tick(up);
+    this.#greet(up);
+  }
+
+  /** Says hello to a peer that may be one of us, and waits for what it has to say. */
+  #greet(up: Up): void {
+    const { clock } = this.#setup;
+    if (!mayBeBeamish(up.peer.flags)) {
+      this.#decide(up);
+      return;
+    }
+    writeGreeting(up.encoder, up.outbox.writer, this.#setup, up.peer, { msgpack: up.packed !== undefined });
+    up.outbox.flush();
+    up.greetingTimer = clock.setTimeout(
+      () => this.#decide(up),
+      greetingMs(clock.nowMs() - this.#startedAtMs),
+    );
+  }
+
+  /** From now on it is known what the peer reads. Answers where its frames go, if anybody still wants them. */
+  #decide(up: Up): ControlSink | undefined {
+    if (!up.decided && !this.#ended) {
+      up.decided = true;
+      this.#setup.clock.clearTimeout(up.greetingTimer);
+      this.#owner.up();
+    }
+    return this.#ended ? undefined : up.decoder.sink;
   }
 
   #handshakeFailed(action: CloseAction): void {
@@ -430,6 +492,7 @@ export class Connection {
     this.#handshake.abandon();
     if (this.#up !== undefined) {
       this.#setup.clock.clearTimeout(this.#up.tickTimer);
+      this.#setup.clock.clearTimeout(this.#up.greetingTimer);
       this.#up.outbox.close();
     }
     this.#owner.closed(error, reason);
@@ -447,7 +510,12 @@ interface Up {
   readonly replacesOld: boolean;
   readonly outbox: Outbox;
   readonly encoder: DistEncoder;
-  decoder: DistDecoder | undefined;
+  readonly decoder: DistDecoder;
+  /** Payloads in MessagePack, unless this node wants none. */
+  readonly packed: MsgpackPayload | undefined;
+  /** Whether the peer's first frame has told what it reads. */
+  decided: boolean;
+  greetingTimer: TimerHandle;
   readonly ticker: Ticker;
   /** Ticks sent: the ticker does not count them as written. */
   ticks: number;

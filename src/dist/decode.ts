@@ -25,7 +25,7 @@ export interface DistDecoderOptions {
   /** Reads terms; used by this decoder alone. */
   readonly terms: TermDecoder;
   /** Reads payloads that start with 0xC1. Without it, such a payload closes the link. */
-  readonly packed?: Pick<PayloadCodec, 'read'>;
+  readonly packed?: Pick<PayloadCodec, 'read'> | undefined;
   readonly sink: ControlSink;
   /** Frames carry a distribution header: DIST_HDR_ATOM_CACHE or FRAGMENTS is in force. @default false */
   readonly headers?: boolean;
@@ -51,7 +51,8 @@ export class DistDecoder {
   readonly #peer: string;
   readonly #terms: TermDecoder;
   readonly #packed: Pick<PayloadCodec, 'read'> | undefined;
-  readonly #sink: ControlSink;
+  /** May change from one frame to the next. */
+  sink: ControlSink;
   /** Where the present frame starts: offsets in errors count from there. */
   #start = 0;
   /** The incoming atom cache; undefined where frames are pass-through. */
@@ -62,7 +63,7 @@ export class DistDecoder {
     this.#peer = options.peer;
     this.#terms = options.terms;
     this.#packed = options.packed;
-    this.#sink = options.sink;
+    this.sink = options.sink;
     if (options.headers) this.#atoms = new AtomReader();
     if (options.headers && options.fragments !== undefined) this.#assembly = new Assembly(options.fragments);
   }
@@ -77,7 +78,7 @@ export class DistDecoder {
   frame(buffer: Buffer, start: number, end: number, isOwn = false): void {
     this.#terms.isOwn = isOwn;
     if (start === end) {
-      this.#sink.tick();
+      this.sink.tick();
       return;
     }
     const first = buffer[start]!;
@@ -178,14 +179,14 @@ export class DistDecoder {
         this.#arity(arity, 3, operation);
         const from = terms.readPid();
         const to = terms.readPid();
-        this.#sink.send(from, to, this.#payload());
+        this.sink.send(from, to, this.#payload());
         return;
       }
       case op.SEND: {
         this.#arity(arity, 3, operation);
         terms.readAtom();
         const to = terms.readPid();
-        this.#sink.send(undefined, to, this.#payload());
+        this.sink.send(undefined, to, this.#payload());
         return;
       }
       case op.REG_SEND: {
@@ -193,28 +194,28 @@ export class DistDecoder {
         const from = terms.readPid();
         terms.readAtom();
         const toName = terms.readAtom();
-        this.#sink.regSend(from, toName, this.#payload());
+        this.sink.regSend(from, toName, this.#payload());
         return;
       }
       case op.ALIAS_SEND: {
         this.#arity(arity, 3, operation);
         const from = terms.readPid();
         const alias = terms.readRef();
-        this.#sink.aliasSend(from, alias, this.#payload());
+        this.sink.aliasSend(from, alias, this.#payload());
         return;
       }
       case op.MONITOR_P: {
         this.#arity(arity, 4, operation);
         const from = this.#peerPid();
         const target = this.#pidOrAtom();
-        this.#sink.monitor(from, target, terms.readRef());
+        this.sink.monitor(from, target, terms.readRef());
         return;
       }
       case op.DEMONITOR_P: {
         this.#arity(arity, 4, operation);
         const from = terms.readPid();
         const target = this.#pidOrAtom();
-        this.#sink.demonitor(from, target, terms.readRef());
+        this.sink.demonitor(from, target, terms.readRef());
         return;
       }
       case op.PAYLOAD_MONITOR_P_EXIT: {
@@ -222,7 +223,7 @@ export class DistDecoder {
         const from = this.#pidOrAtom();
         const to = terms.readPid();
         const ref = terms.readRef();
-        this.#sink.monitorExit(from, to, ref, this.#payload());
+        this.sink.monitorExit(from, to, ref, this.#payload());
         return;
       }
       default:
@@ -233,7 +234,7 @@ export class DistDecoder {
   /** Links, exits, spawning: operations that come once in the life of a process. */
   #signal(operation: number, arity: number): void {
     const terms = this.#terms;
-    const sink = this.#sink;
+    const { sink } = this;
     switch (operation) {
       case op.LINK: {
         this.#arity(arity, 3, operation);
@@ -310,7 +311,7 @@ export class DistDecoder {
   /** The _TT forms: as their namesakes, with a trace token that is read and dropped. */
   #traced(operation: number, arity: number): void {
     const terms = this.#terms;
-    const sink = this.#sink;
+    const { sink } = this;
     switch (operation) {
       case op.SEND_TT: {
         this.#arity(arity, 4, operation);
@@ -391,7 +392,7 @@ export class DistDecoder {
       this.#fail('expected {Module, Function, Arity} in SPAWN_REQUEST');
     const options = terms.readTerm();
     if (traced) terms.readTerm();
-    this.#sink.spawnRequest(request, from, groupLeader, mfa, options, this.#payload());
+    this.sink.spawnRequest(request, from, groupLeader, mfa, options, this.#payload());
   }
 
   #spawnReply(traced: boolean): void {
@@ -401,7 +402,7 @@ export class DistDecoder {
     const flags = terms.readInteger();
     const result = this.#pidOrAtom();
     if (traced) terms.readTerm();
-    this.#sink.spawnReply(request, to, flags, result);
+    this.sink.spawnReply(request, to, flags, result);
   }
 
   /**
@@ -422,11 +423,11 @@ export class DistDecoder {
     const payload = this.#payload();
     if ((flags & op.ALTACT_EXIT) !== 0) {
       // An exit through an alias or a name has no call in the sink; no release sends one without ALTACT_SIG.
-      if (pid === undefined) this.#sink.unknown(op.ALTACT_SIG_SEND);
-      else this.#sink.exit2(from, pid, payload);
-    } else if (alias !== undefined) this.#sink.aliasSend(from, alias, payload);
-    else if (name !== undefined) this.#sink.regSend(from, name, payload);
-    else if (pid !== undefined) this.#sink.send(from, pid, payload);
+      if (pid === undefined) this.sink.unknown(op.ALTACT_SIG_SEND);
+      else this.sink.exit2(from, pid, payload);
+    } else if (alias !== undefined) this.sink.aliasSend(from, alias, payload);
+    else if (name !== undefined) this.sink.regSend(from, name, payload);
+    else if (pid !== undefined) this.sink.send(from, pid, payload);
   }
 
   /**
@@ -438,7 +439,8 @@ export class DistDecoder {
     const { buffer, position, end } = terms;
     if (position >= end) this.#fail('the payload is missing');
     const first = buffer[position];
-    if (first === PACKED_MAGIC && this.#packed !== undefined) return this.#packed.read(buffer, position, end);
+    if (first === PACKED_MAGIC && this.#packed !== undefined)
+      return this.#packed.read(buffer, position, end, this.#start);
     if (this.#atoms !== undefined) return terms.readTerm();
     if (first !== op.VERSION_MAGIC) this.#fail(`expected the version byte 131 of a payload, got ${first}`);
     if (buffer[position + 1] === COMPRESSED && position + 1 < end)

@@ -68,8 +68,8 @@ export class DistEncoder {
   readonly #features: LinkFeatures;
   readonly #frameBytes: number;
   /**
-   * Writes messages in place of ETF, its mark 0xC1 included, once the peer has said that it reads that. Exit
-   * reasons and control tuples stay ETF.
+   * Writes messages, exit reasons and arguments in place of ETF, its mark 0xC1 included, once the peer has said that
+   * it reads that. Control tuples stay ETF.
    */
   packed: Pick<PayloadCodec, 'write'> | undefined = undefined;
   readonly #headers: boolean;
@@ -113,7 +113,7 @@ export class DistEncoder {
     const start = this.#open(w, 3, op.SEND, from);
     this.#field(w, start, COOKIE);
     this.#pid(w, to);
-    return this.#message(w, start, message);
+    return this.#payload(w, start, message);
   }
 
   /** {22, From, To}, message. SEND where the peer does not know it. */
@@ -122,7 +122,7 @@ export class DistEncoder {
     const start = this.#open(w, 3, op.SEND_SENDER, from);
     this.#pid(w, from);
     this.#pid(w, to);
-    return this.#message(w, start, message);
+    return this.#payload(w, start, message);
   }
 
   /** {6, From, '', Name}, message */
@@ -131,7 +131,7 @@ export class DistEncoder {
     this.#pid(w, from);
     this.#field(w, start, COOKIE);
     this.#field(w, start, toName);
-    return this.#message(w, start, message);
+    return this.#payload(w, start, message);
   }
 
   /** {33, From, Alias}, message */
@@ -140,7 +140,7 @@ export class DistEncoder {
     const start = this.#open(w, 3, op.ALIAS_SEND, from);
     this.#pid(w, from);
     this.#field(w, start, alias);
-    return this.#message(w, start, message);
+    return this.#payload(w, start, message);
   }
 
   /** {1, From, To} */
@@ -276,22 +276,20 @@ export class DistEncoder {
     return target instanceof Pid ? this.#features.DIST_MONITOR : this.#features.DIST_MONITOR_NAME;
   }
 
-  #message(w: ByteWriter, start: number, message: unknown): boolean {
-    if (this.packed === undefined) return this.#payload(w, start, message);
+  #payload(w: ByteWriter, start: number, term: unknown): boolean {
+    if (this.packed === undefined) {
+      if (!this.#headers) w.u8(op.VERSION_MAGIC);
+      const payloadAt = w.position;
+      this.#field(w, start, term);
+      return this.#close(w, start, payloadAt);
+    }
     const payloadAt = w.position;
     try {
-      this.packed.write(w, message);
+      this.packed.write(w, term);
     } catch (error) {
       this.#undo(w, start);
       throw error;
     }
-    return this.#close(w, start, payloadAt);
-  }
-
-  #payload(w: ByteWriter, start: number, term: unknown): boolean {
-    if (!this.#headers) w.u8(op.VERSION_MAGIC);
-    const payloadAt = w.position;
-    this.#field(w, start, term);
     return this.#close(w, start, payloadAt);
   }
 

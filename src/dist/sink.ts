@@ -5,7 +5,7 @@ import type { Tuple } from '../term/tuple.ts';
 /**
  * Where decoded control messages go: one plain call each, no object in between. Calls come in the order of the
  * wire. Names follow erl_dist_protocol, Protocol between Connected Nodes. Trace tokens (the _TT forms) are read
- * and dropped.
+ * and dropped. A message, reason or list of arguments from a newer Beamish node may be an `Unreadable`.
  */
 export interface ControlSink {
   /** SEND and SEND_SENDER (`from` is undefined for SEND). */

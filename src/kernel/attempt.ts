@@ -15,6 +15,8 @@ export class Attempt {
   readonly abort = new AbortController();
   /** Our own call, once its stream stands. */
   call: Connection | undefined;
+  /** A link stands, whichever side called, and will be up once its peer has said what it reads. */
+  isGreeting = false;
   /** Number of our latest dial: an earlier one that still goes on has lost its point. */
   dials = 0;
   /** The peer told us to expect its own call (`nok`), or we told it to go on with it (`ok_simultaneous`). */

@@ -50,6 +50,8 @@ const YIELD_MS = 1_000;
 export class Connections {
   readonly #o: ConnectionsOptions;
   readonly #up = new Map<string, Connection>();
+  /** Links that stand and are not up yet: one per peer, as of those that are. */
+  readonly #greeting = new Map<string, Connection>();
   readonly #attempts = new Map<string, Attempt>();
   /** Calls of others that have told their name and not yet proven the cookie. */
   readonly #incoming = new Map<string, Set<Connection>>();
@@ -152,7 +154,7 @@ export class Connections {
     const stopped = new ConnectionError('this node is stopping');
     for (const attempt of [...this.#attempts.values()]) this.#fail(attempt, stopped);
     for (const connection of [...this.#unauthenticated]) connection.close(stopped, 'stopping');
-    for (const connection of [...this.#up.values()]) connection.end('stopping');
+    for (const connection of [...this.#greeting.values(), ...this.#up.values()]) connection.end('stopping');
     const closed = [...this.#open].map((connection) => connection.closed);
     await Promise.all([...closed, this.#listener?.close()]);
   }
@@ -171,7 +173,9 @@ export class Connections {
     const refused = this.#stopped ? 'this node is stopping' : this.#o.admission.refusal(nodeName);
     if (refused !== undefined) throw new ConnectionError(refused);
     const attempt = new Attempt(nodeName);
+    attempt.isGreeting = this.#greeting.has(nodeName);
     this.#attempts.set(nodeName, attempt);
+    if (attempt.isGreeting) return attempt;
     attempt.deadline = this.#o.env.clock.setTimeout(() => {
       // A handshake under way knows best at which step the peer fell silent.
       attempt.call?.timeout();
@@ -205,8 +209,7 @@ export class Connections {
     attempt.yielded = false;
     env.clock.clearTimeout(attempt.patience);
     const dial = ++attempt.dials;
-    const isWanted = () =>
-      this.#attempts.get(attempt.name) === attempt && attempt.dials === dial && !attempt.yielded;
+    const isWanted = () => this.#isOpen(attempt) && attempt.dials === dial && !attempt.yielded;
     try {
       const address = await owner.locate(attempt.name, attempt.abort.signal);
       if (!isWanted()) return;
@@ -231,13 +234,14 @@ export class Connections {
         { name: attempt.name, version },
         {
           decide: () => 'nok',
-          stillWanted: () => this.#attempts.get(attempt.name) === attempt,
+          stillWanted: () => this.#isOpen(attempt),
+          authenticated: () => this.#authenticated(call),
           up: () => this.#becameUp(call),
           drained: () => owner.drained(attempt.name),
           closed: (error, reason) => {
             if (attempt.call === call) attempt.call = undefined;
             this.#closed(call, error, reason);
-            if (this.#attempts.get(attempt.name) !== attempt || attempt.dials !== dial) return;
+            if (!this.#isOpen(attempt) || attempt.dials !== dial) return;
             if (reason === 'nok') this.#yield(attempt);
             else if (!attempt.yielded)
               this.#fail(attempt, error ?? new ConnectionError(`${attempt.name} closed the connection`));
@@ -249,6 +253,11 @@ export class Connections {
     } catch (error) {
       if (isWanted()) this.#fail(attempt, error);
     }
+  }
+
+  /** Whether somebody still waits for this name, and no link to it stands. */
+  #isOpen(attempt: Attempt): boolean {
+    return this.#attempts.get(attempt.name) === attempt && !attempt.isGreeting;
   }
 
   #fail(attempt: Attempt, error: unknown): void {
@@ -298,11 +307,12 @@ export class Connections {
         return this.#decide(connection, peerName);
       },
       stillWanted: () => true,
-      up: () => {
+      authenticated: () => {
         this.#unauthenticated.delete(connection);
         if (claimed !== undefined) this.#forgetIncoming(claimed, connection);
-        this.#becameUp(connection);
+        this.#authenticated(connection);
       },
+      up: () => this.#becameUp(connection),
       drained: () => owner.drained(connection.peerName),
       closed: (error, reason) => {
         this.#unauthenticated.delete(connection);
@@ -313,7 +323,8 @@ export class Connections {
         this.#forgetIncoming(claimed, connection);
         // We gave way to a call that came to nothing: dial ourselves.
         const attempt = this.#attempts.get(claimed);
-        if (attempt?.yielded && attempt.call === undefined && !this.#incoming.has(claimed))
+        if (attempt === undefined || !this.#isOpen(attempt)) return;
+        if (attempt.yielded && attempt.call === undefined && !this.#incoming.has(claimed))
           this.#dialForAll(attempt);
       },
     });
@@ -339,7 +350,7 @@ export class Connections {
       return 'not_allowed';
     }
     const attempt = this.#attempts.get(peerName);
-    if (attempt !== undefined && !attempt.yielded) {
+    if (attempt !== undefined && !attempt.yielded && !attempt.isGreeting) {
       if (peerName < own) return 'nok';
       this.#yield(attempt);
       attempt.call?.close(undefined, 'simultaneous');
@@ -348,7 +359,7 @@ export class Connections {
       return 'ok_simultaneous';
     }
     this.#remember(peerName, connection);
-    return this.#up.has(peerName) ? 'alive' : 'ok';
+    return this.#up.has(peerName) || this.#greeting.has(peerName) ? 'alive' : 'ok';
   }
 
   #remember(peerName: string, connection: Connection): void {
@@ -364,10 +375,11 @@ export class Connections {
 
   // ---- up and down
 
-  #becameUp(connection: Connection): void {
-    const { owner, env, setup } = this.#o;
+  /** A link stands. It takes the place of any other to that peer, or gives way to it. */
+  #authenticated(connection: Connection): void {
+    const { env, setup } = this.#o;
     const name = connection.peerName;
-    const old = this.#up.get(name);
+    const old = this.#up.get(name) ?? this.#greeting.get(name);
     if (old !== undefined) {
       // Both sides must keep the same one: the later of two calls by one side, else the call of the greater name.
       const oursIsGreater = setup.name > name;
@@ -379,17 +391,30 @@ export class Connections {
         connection.close(undefined, 'duplicate');
         return;
       }
-      old.close(undefined, 'replaced');
     }
+    this.#greeting.set(name, connection);
+    old?.close(undefined, 'replaced');
+    const attempt = this.#attempts.get(name);
+    if (attempt === undefined || attempt.isGreeting) return;
+    attempt.isGreeting = true;
+    env.clock.clearTimeout(attempt.deadline);
+    env.clock.clearTimeout(attempt.patience);
+    if (attempt.call !== connection) attempt.call?.close(undefined, 'duplicate');
+    attempt.abort.abort(new ConnectionError(`${name} is connected`));
+  }
+
+  /** It is known what the peer reads: what waited leaves, and everybody hears of the link. */
+  #becameUp(connection: Connection): void {
+    const { owner } = this.#o;
+    const name = connection.peerName;
+    this.#greeting.delete(name);
     const attempt = this.#attempts.get(name);
     if (attempt !== undefined) {
+      // First of all: whoever hears of the nodeup may send too, and what was sent before comes before. What cannot be
+      // written may have something taken back in turn, which then comes last.
+      for (let waiting = attempt.take(); waiting.length > 0; waiting = attempt.take())
+        for (const write of waiting) this.#writeWaiting(write, connection);
       this.#attempts.delete(name);
-      env.clock.clearTimeout(attempt.deadline);
-      env.clock.clearTimeout(attempt.patience);
-      if (attempt.call !== connection) attempt.call?.close(undefined, 'duplicate');
-      attempt.abort.abort(new ConnectionError(`${name} is connected`));
-      // First of all: whoever hears of the nodeup may send too, and what was sent before comes before.
-      for (const write of attempt.take()) this.#writeWaiting(write, connection);
       if (!connection.isUp) {
         const lost = new ConnectionError(`${name} did not take what waited for it`);
         owner.unreachable(name);
@@ -409,21 +434,31 @@ export class Connections {
     try {
       write(connection);
     } catch (error) {
-      // Its control tuple made it longer than a frame may be. The sender has long gone on.
+      // It was no term, and only now it shows that the peer reads nothing else; or its control tuple made it longer
+      // than a frame may be. The sender has long gone on.
       if (!(error instanceof EncodeError)) throw error;
-      this.#o.telemetry.count('connection.dropped.too_long');
-      this.#o.logger.warning(
+      this.#o.telemetry.count('connection.dropped.not_encodable');
+      this.#o.logger.oncePerMinute(
         'connection',
+        'message not encodable',
         `a message to ${connection.peerName} was dropped: ${error.message}`,
       );
     }
   }
 
   #closed(connection: Connection, error: BeamishError | undefined, reason: string): void {
-    if (this.#up.get(connection.peerName) !== connection) return;
-    this.#up.delete(connection.peerName);
+    const name = connection.peerName;
+    if (this.#greeting.get(name) === connection) {
+      this.#greeting.delete(name);
+      const attempt = this.#attempts.get(name);
+      if (attempt !== undefined)
+        this.#fail(attempt, error ?? new ConnectionError(`${name} closed the connection`));
+      return;
+    }
+    if (this.#up.get(name) !== connection) return;
+    this.#up.delete(name);
     if (error !== undefined && reason !== 'connection_closed')
-      this.#o.logger.warning('connection', `lost ${connection.peerName} (${reason}): ${error.message}`);
+      this.#o.logger.warning('connection', `lost ${name} (${reason}): ${error.message}`);
     this.#o.owner.nodeDown(connection, reason);
   }
 }

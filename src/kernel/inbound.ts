@@ -1,11 +1,25 @@
 import type { Connection } from '../connection/connection.ts';
+import { BEAMISH } from '../connection/greeting.ts';
 import type { ControlSink } from '../dist/sink.ts';
+import type { DecodeError } from '../errors.ts';
+import { Unreadable } from '../payload/unreadable.ts';
 import type { ProcessSystem } from '../process/system.ts';
 import type { Telemetry } from '../telemetry/events.ts';
-import type { Atom } from '../term/atom.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type Atom, atom } from '../term/atom.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
-import type { Tuple } from '../term/tuple.ts';
+import { type Tuple, tuple } from '../term/tuple.ts';
 import type { Spawner } from './spawner.ts';
+
+const DECODE_ERROR = atom('decode_error');
+
+export interface InboundOptions {
+  readonly connection: Connection;
+  readonly processes: ProcessSystem;
+  readonly spawner: Spawner;
+  readonly telemetry: Telemetry;
+  readonly logger: Logger;
+}
 
 /**
  * The way in: control messages of one link become signals of the process system, in the order of the wire. One
@@ -16,29 +30,59 @@ export class Inbound implements ControlSink {
   readonly #processes: ProcessSystem;
   readonly #spawner: Spawner;
   readonly #telemetry: Telemetry;
+  readonly #logger: Logger;
   /** Messages that came, for rates. */
   received = 0;
 
-  constructor(connection: Connection, processes: ProcessSystem, spawner: Spawner, telemetry: Telemetry) {
+  constructor({ connection, processes, spawner, telemetry, logger }: InboundOptions) {
     this.#connection = connection;
     this.#processes = processes;
     this.#spawner = spawner;
     this.#telemetry = telemetry;
+    this.#logger = logger;
   }
 
   send(_from: Pid | undefined, to: Pid, message: unknown): void {
     this.received++;
-    this.#processes.deliver(to, message);
+    if (message instanceof Unreadable) this.#refuse(message);
+    else this.#processes.deliver(to, message);
   }
 
   regSend(_from: Pid, toName: Atom, message: unknown): void {
     this.received++;
-    this.#processes.deliverName(toName, message);
+    if (message instanceof Unreadable) this.#refuse(message);
+    else if (toName !== BEAMISH || !this.#connection.hello(message))
+      this.#processes.deliverName(toName, message);
   }
 
   aliasSend(_from: Pid, alias: Ref, message: unknown): void {
     this.received++;
-    this.#processes.deliverAlias(alias, message);
+    if (message instanceof Unreadable) this.#refuse(message);
+    else this.#processes.deliverAlias(alias, message);
+  }
+
+  /** A message that only a newer release can read. Nobody gets it; whoever called, or is called, hears why. */
+  #refuse(message: Unreadable): void {
+    const { error, partial } = message;
+    this.#note(error);
+    const { requests } = this.#processes;
+    if (!requests.failOf(partial, error)) requests.refuseUnread(partial, reasonFor(error));
+  }
+
+  /** An exit reason that only a newer release can read: the signal counts all the same. */
+  #reason(reason: unknown): unknown {
+    if (!(reason instanceof Unreadable)) return reason;
+    this.#note(reason.error);
+    return reasonFor(reason.error);
+  }
+
+  #note(error: DecodeError): void {
+    this.#telemetry.count('connection.unreadable');
+    this.#logger.oncePerMinute(
+      'connection',
+      'unreadable message',
+      `a message from ${this.#connection.peerName} cannot be read: ${error.message}`,
+    );
   }
 
   link(from: Pid, to: Pid): void {
@@ -58,11 +102,11 @@ export class Inbound implements ControlSink {
   }
 
   exit(from: Pid, to: Pid, reason: unknown): void {
-    this.#processes.signalExit(from, to, reason);
+    this.#processes.signalExit(from, to, this.#reason(reason));
   }
 
   exit2(from: Pid, to: Pid, reason: unknown): void {
-    this.#processes.signalExit2(from, to, reason);
+    this.#processes.signalExit2(from, to, this.#reason(reason));
   }
 
   monitor(from: Pid, target: Pid | Atom, ref: Ref): void {
@@ -74,7 +118,7 @@ export class Inbound implements ControlSink {
   }
 
   monitorExit(from: Pid | Atom, to: Pid, ref: Ref, reason: unknown): void {
-    this.#processes.signalMonitorExit(from, to, ref, reason);
+    this.#processes.signalMonitorExit(from, to, ref, this.#reason(reason));
   }
 
   groupLeader(from: Pid, to: Pid): void {
@@ -83,6 +127,8 @@ export class Inbound implements ControlSink {
   }
 
   spawnRequest(request: Ref, from: Pid, groupLeader: Pid, mfa: Tuple, options: unknown, args: unknown): void {
+    // No list of arguments: the spawner answers `badarg`.
+    if (args instanceof Unreadable) this.#note(args.error);
     this.#spawner.requested(this.#connection, { request, from, groupLeader, mfa, options, args });
   }
 
@@ -96,4 +142,9 @@ export class Inbound implements ControlSink {
   }
 
   tick(): void {}
+}
+
+/** `{decode_error, Why}` */
+function reasonFor(error: DecodeError): Tuple {
+  return tuple(DECODE_ERROR, error.message);
 }

@@ -1,55 +1,55 @@
-import { ByteWriter } from '../codec/writer.ts';
 import type { Connection } from '../connection/connection.ts';
 import { EncodeError } from '../errors.ts';
 import { DistFlag, hasFlag } from '../handshake/flags.ts';
 import type { RemoteName, SignalSink } from '../process/signal-sink.ts';
 import { type Atom, atom } from '../term/atom.ts';
-import { EncodedTerm } from '../term/encoded-term.ts';
-import { encodeInto } from '../term/etf/encode.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
 import { inspectTerm } from '../term/print.ts';
 import { tuple } from '../term/tuple.ts';
 import type { Connections } from './connections.ts';
+import type { Snapshots } from './snapshot.ts';
 
-/** What the control tuple of an exit signal takes at most: two pids or a name, and a reference. */
-const CONTROL_BYTES = 4096;
+const ENCODE_ERROR = atom('encode_error');
+
+export interface OutboundOptions {
+  readonly connections: Connections;
+  readonly snapshots: Snapshots;
+  /** A message that waited for its link, and then proved to be none that the peer reads: its sender has gone on. */
+  notSent(message: unknown, error: EncodeError): void;
+}
 
 /**
  * The way out: signals of local processes to other nodes. On a live link each is one frame appended to the link's
- * outbox; for a node that is not connected the signal waits while the link is made (`Connections`).
+ * outbox; for a node that is not connected the signal waits while the link is made (`Connections`), and a message in
+ * it is kept as what it was at the time of sending (`Snapshots`).
+ *
+ * What may be in a message depends on the peer: a `Date` travels to a Beamish node and is an `EncodeError` on a link to
+ * a BEAM. While a link is being made nobody knows what will answer; a message that then cannot be written is dropped,
+ * counted and logged, and a call in it fails.
  */
 export class Outbound implements SignalSink {
   readonly #connections: Connections;
-  readonly #frameBytes: number;
+  readonly #snapshots: Snapshots;
+  readonly #notSent: (message: unknown, error: EncodeError) => void;
   /** Told of an unlink that no peer will acknowledge. */
   unlinked: (id: bigint, from: Pid, to: Pid) => void = () => {};
 
-  /** @param frameBytes longest frame (`limits.frameBytes`): longer messages are refused before a link stands, too */
-  constructor(connections: Connections, frameBytes: number) {
+  constructor({ connections, snapshots, notSent }: OutboundOptions) {
     this.#connections = connections;
-    this.#frameBytes = frameBytes;
+    this.#snapshots = snapshots;
+    this.#notSent = notSent;
   }
 
   send(from: Pid, to: Pid, message: unknown): boolean {
     const link = this.#connections.up(to.node);
-    if (link === undefined) {
-      const encoded = this.#snapshot(message);
-      return this.#connections.whenUp(to.node, (made) => made.sendTo(from, to, encoded), encoded.wire.length);
-    }
-    return link.sendTo(from, to, message);
+    if (link !== undefined) return link.sendTo(from, to, message);
+    return this.#later(to.node, message, (made, sent) => made.sendTo(from, to, sent));
   }
 
   sendName(from: Pid, node: string, name: Atom, message: unknown): boolean {
     const link = this.#connections.up(node);
-    if (link === undefined) {
-      const encoded = this.#snapshot(message);
-      return this.#connections.whenUp(
-        node,
-        (made) => made.sendToName(from, name, encoded),
-        encoded.wire.length,
-      );
-    }
-    return link.sendToName(from, name, message);
+    if (link !== undefined) return link.sendToName(from, name, message);
+    return this.#later(node, message, (made, sent) => made.sendToName(from, name, sent));
   }
 
   hasAlias(node: string): boolean {
@@ -59,15 +59,23 @@ export class Outbound implements SignalSink {
 
   sendAlias(from: Pid, alias: Ref, message: unknown): boolean {
     const link = this.#connections.up(alias.node);
-    if (link === undefined) {
-      const encoded = this.#snapshot(message);
-      return this.#connections.whenUp(
-        alias.node,
-        (made) => made.sendToAlias(from, alias, encoded),
-        encoded.wire.length,
-      );
-    }
-    return link.sendToAlias(from, alias, message);
+    if (link !== undefined) return link.sendToAlias(from, alias, message);
+    return this.#later(alias.node, message, (made, sent) => made.sendToAlias(from, alias, sent));
+  }
+
+  /** The sender hears of what can travel nowhere at once, and may change its value later without changing what was sent. */
+  #later(node: string, message: unknown, write: (made: Connection, message: unknown) => unknown): boolean {
+    const snapshot = this.#snapshots.take(message);
+    const writeKept = (made: Connection): void => {
+      const kept = snapshot.on(made);
+      try {
+        write(made, kept);
+      } catch (error) {
+        if (error instanceof EncodeError) this.#notSent(kept, error);
+        throw error;
+      }
+    };
+    return this.#connections.whenUp(node, writeKept, snapshot.bytes);
   }
 
   link(from: Pid, to: Pid): void {
@@ -87,13 +95,26 @@ export class Outbound implements SignalSink {
   }
 
   exit(from: Pid, to: Pid, reason: unknown): void {
-    const sent = this.#sendable(reason);
-    this.#ifKnown(to.node, (link) => link.encoder.exit(link.writer, from, to, sent));
+    const { node } = to;
+    const write: WriteReason = (link, told) => link.encoder.exit(link.writer, from, to, told);
+    if (!this.#connections.isConnecting(node)) {
+      this.#ifUp(node, (link) => tell(link, reason, reason, write));
+      return;
+    }
+    const snapshot = this.#snapshots.takeOr(reason, (error) => substitute(reason, error));
+    this.#connections.whenUp(node, (made) => made.signal(() => tell(made, snapshot.on(made), reason, write)));
   }
 
   exit2(from: Pid, to: Pid, reason: unknown): void {
-    const encoded = this.#snapshot(reason);
-    this.#signal(to.node, (link) => link.encoder.exit2(link.writer, from, to, encoded));
+    const { node } = to;
+    const write: WriteReason = (link, told) => link.encoder.exit2(link.writer, from, to, told);
+    const link = this.#connections.up(node);
+    if (link !== undefined) {
+      link.signal(() => write(link, reason));
+      return;
+    }
+    const snapshot = this.#snapshots.take(reason);
+    this.#connections.whenUp(node, (made) => made.signal(() => tell(made, snapshot.on(made), reason, write)));
   }
 
   monitor(from: Pid, target: Pid | RemoteName, ref: Ref): void {
@@ -107,8 +128,9 @@ export class Outbound implements SignalSink {
   }
 
   monitorExit(from: Pid | Atom, to: Pid, ref: Ref, reason: unknown): void {
-    const sent = this.#sendable(reason);
-    this.#ifUp(to.node, (link) => link.encoder.monitorExit(link.writer, from, to, ref, sent));
+    this.#ifUp(to.node, (link) =>
+      tell(link, reason, reason, (up, told) => up.encoder.monitorExit(up.writer, from, to, ref, told)),
+    );
   }
 
   groupLeader(leader: Pid, to: Pid): void {
@@ -132,32 +154,21 @@ export class Outbound implements SignalSink {
     if (link !== undefined) link.signal(write);
     else this.#connections.whenUp(node, (made) => made.signal(write));
   }
+}
 
-  /**
-   * A message that waits is encoded now: the sender hears of an `EncodeError` at once, and may change its value
-   * later without changing what was sent.
-   */
-  #snapshot(message: unknown): EncodedTerm {
-    const writer = new ByteWriter(256);
-    encodeInto(writer, message);
-    if (writer.position > this.#frameBytes)
-      throw new EncodeError(
-        `the message takes ${writer.position} bytes, a frame at most ${this.#frameBytes} (limits.frameBytes)`,
-      );
-    return new EncodedTerm(writer.toBytes());
-  }
+type WriteReason = (link: Connection, reason: unknown) => unknown;
 
-  /** Exit signals always travel: a reason that has no term, or too long a one, is replaced by one that says so. */
-  #sendable(reason: unknown): unknown {
-    try {
-      const encoded = this.#snapshot(reason);
-      // Room for the control tuple, whose parts are short.
-      if (encoded.wire.length > this.#frameBytes - CONTROL_BYTES)
-        throw new EncodeError('the exit reason leaves no room in its frame');
-      return encoded;
-    } catch (error) {
-      if (!(error instanceof EncodeError)) throw error;
-      return tuple(atom('encode_error'), error.message, inspectTerm(reason).slice(0, 500));
-    }
+/** Exit signals always travel: a reason that cannot, or is too long, is replaced by one that says so. */
+function tell(link: Connection, reason: unknown, meant: unknown, write: WriteReason): void {
+  try {
+    write(link, reason);
+  } catch (error) {
+    if (!(error instanceof EncodeError)) throw error;
+    write(link, substitute(meant, error));
   }
+}
+
+/** `{encode_error, Why, Reason}`, the reason as text. */
+function substitute(reason: unknown, error: EncodeError): unknown {
+  return tuple(ENCODE_ERROR, error.message, inspectTerm(reason).slice(0, 500));
 }

@@ -1,5 +1,4 @@
 import type { ByteWriter } from '../codec/writer.ts';
-import type { Atom } from '../term/atom.ts';
 import { TermDecoder, type TermDecoderOptions } from '../term/etf/decode.ts';
 import { type AtomIndexes, encodeInto } from '../term/etf/encode.ts';
 import type { PayloadCodec } from './payload.ts';
@@ -16,10 +15,10 @@ export class EtfPayload implements PayloadCodec {
     encodeInto(writer, value, indexes);
   }
 
-  read(buffer: Buffer, start: number, end: number, atomRefs?: readonly Atom[]): unknown {
-    this.decoder.atomRefs = atomRefs ?? NO_REFS;
-    return this.decoder.decode(buffer, start, end);
+  read(buffer: Buffer, start: number, end: number, base = start): unknown {
+    const { decoder } = this;
+    decoder.begin(buffer, base, end);
+    decoder.position = start;
+    return decoder.readTerm();
   }
 }
-
-const NO_REFS: readonly Atom[] = [];

@@ -7,6 +7,10 @@ import type { ByteWriter } from '../codec/writer.ts';
 export interface PayloadCodec {
   /** Appends the value. @throws EncodeError with the writer where it was */
   write(writer: ByteWriter, value: unknown): void;
-  /** The value in `buffer[start..end)`; nothing in it points into the buffer. @throws DecodeError */
-  read(buffer: Buffer, start: number, end: number): unknown;
+  /**
+   * The value in `buffer[start..end)`; nothing in it points into the buffer.
+   * @param base - where the offsets of errors count from; `start` when it is absent
+   * @throws DecodeError
+   */
+  read(buffer: Buffer, start: number, end: number, base?: number): unknown;
 }

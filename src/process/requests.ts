@@ -214,6 +214,22 @@ export class Requests {
     }
   }
 
+  /**
+   * What became of a message that could not be written or read: where it is a request of ours or the answer to one, its
+   * call fails. False when it is neither.
+   */
+  failOf(message: unknown, error: Error): boolean {
+    if (!(message instanceof Tuple)) return false;
+    const { elements } = message;
+    const from = elements[0] === GEN_CALL ? elements[1] : undefined;
+    const tag = from instanceof Tuple ? from.elements[1] : elements[0];
+    const ref = tag instanceof ImproperList ? tag.tail : tag;
+    const call = ref instanceof Ref ? this.callOf(ref) : undefined;
+    if (call === undefined) return false;
+    this.book.reject(call, error);
+    return true;
+  }
+
   /** A call or cast as whoever reads the mailbox sees it. */
   unfold(process: Process, message: PendingCall | Cast): Tuple {
     if (message instanceof Cast) return tuple(GEN_CAST, message.toTerm());

@@ -71,8 +71,9 @@ const MAX_CACHED_KEY = 32;
  * Reads terms, for one connection or one call.
  *
  * A cursor (`buffer`, `position`, `end`) runs over bytes that the caller owns; nothing that is returned points into
- * them, unless the caller gives them away (`isOwn`): then a binary that is most of them is not copied. Atoms, pids and map keys that a peer repeats are remembered in three small tables (first come, replaced by
- * the next with the same hash), so that repeated traffic costs neither strings nor table look-ups.
+ * them, unless the caller gives them away (`isOwn`): then a binary that is most of them is not copied. Atoms, pids
+ * and map keys that a peer repeats are remembered in three small tables (first come, replaced by the next with the
+ * same hash), so that repeated traffic costs neither strings nor table look-ups.
  *
  * Bounds: every declared count is compared with the bytes that remain before anything is allocated, and nesting
  * ends at `maxTermDepth`. All methods throw `DecodeError` and nothing else; its offset counts from where `begin`
@@ -271,8 +272,8 @@ export class TermDecoder extends IdentifierReader {
     return textOf(b, start, length) ?? this.copy(b, start, length);
   }
 
-  /** Bytes to keep. Where they are most of memory that is ours they stay there, and keep the little that is around them. */
-  private copy(b: Buffer, start: number, length: number): Uint8Array {
+  /** Bytes to keep. Where they are most of memory that is ours they stay there, and keep the little that is around them. @internal */
+  copy(b: Buffer, start: number, length: number): Uint8Array {
     if (this.isOwn && length > b.buffer.byteLength >> 1)
       return new Uint8Array(b.buffer, b.byteOffset + start, length);
     return copyOf(b, start, length);

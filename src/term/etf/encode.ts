@@ -184,8 +184,8 @@ function writeOther(w: ByteWriter, value: object, depth: number, indexes: AtomIn
   else throw new EncodeError('not a term');
 }
 
-/** An object without a class: from a literal (of any realm), or with no prototype. */
-function isPlain(value: object): boolean {
+/** An object without a class: from a literal (of any realm), or with no prototype. @internal */
+export function isPlain(value: object): boolean {
   const proto = Object.getPrototypeOf(value);
   return proto === null || proto === OBJECT || Object.getPrototypeOf(proto) === null;
 }

@@ -11,13 +11,22 @@ import { MAX_TERM_DEPTH } from './tags.ts';
  * Why a value has no term, and where in it. The encoder keeps neither path nor ancestors; this walks the value
  * again, in the same order, after it has failed. Undefined when nothing wrong is found (a getter changed its mind).
  */
-export function explain(value: unknown): EncodeError | undefined {
-  return walk(value, 'value', []);
+export function explain(value: unknown, format?: RicherFormat): EncodeError | undefined {
+  return walk(value, 'value', { ancestors: [], format });
 }
 
-type Ancestors = (readonly [object, string])[];
+/** A format that carries more than terms: numbers that are no floats of Erlang, keys that are equal terms, classes. */
+export interface RicherFormat {
+  /** What is in a value that has no term, each with its step in the path; undefined when it cannot travel either. */
+  inside(value: object): Iterable<readonly [step: string, value: unknown]> | undefined;
+}
 
-function walk(value: unknown, path: string, ancestors: Ancestors): EncodeError | undefined {
+interface Walk {
+  readonly ancestors: (readonly [object, string])[];
+  readonly format: RicherFormat | undefined;
+}
+
+function walk(value: unknown, path: string, on: Walk): EncodeError | undefined {
   switch (typeof value) {
     case 'function':
       return new EncodeError(
@@ -27,7 +36,7 @@ function walk(value: unknown, path: string, ancestors: Ancestors): EncodeError |
     case 'symbol':
       return new EncodeError('a symbol cannot be sent; send an atom', path);
     case 'number':
-      return Number.isFinite(value)
+      return on.format !== undefined || Number.isFinite(value)
         ? undefined
         : new EncodeError(`${value} is not an Erlang float; send an atom or null instead`, path);
     case 'string':
@@ -38,39 +47,39 @@ function walk(value: unknown, path: string, ancestors: Ancestors): EncodeError |
             path,
           );
     case 'object':
-      return value === null ? undefined : walkObject(value, path, ancestors);
+      return value === null ? undefined : walkObject(value, path, on);
     default:
       return undefined;
   }
 }
 
-function walkObject(value: object, path: string, ancestors: Ancestors): EncodeError | undefined {
+function walkObject(value: object, path: string, on: Walk): EncodeError | undefined {
+  const { ancestors } = on;
   const seen = ancestors.find(([ancestor]) => ancestor === value);
   if (seen !== undefined)
     return new EncodeError(`a term cannot contain itself: this is ${seen[1]} again`, path);
   if (ancestors.length >= MAX_TERM_DEPTH)
     return new EncodeError(`nested more than ${MAX_TERM_DEPTH} deep`, shorten(path));
   ancestors.push([value, path]);
-  const found = walkInside(value, path, ancestors);
+  const found = walkInside(value, path, on);
   ancestors.pop();
   return found;
 }
 
-function walkInside(value: object, path: string, ancestors: Ancestors): EncodeError | undefined {
-  if (Array.isArray(value)) return walkElements(value, path, ancestors);
-  if (value instanceof Tuple) return walkElements(value.elements, path, ancestors);
+function walkInside(value: object, path: string, on: Walk): EncodeError | undefined {
+  if (Array.isArray(value)) return walkElements(value, path, on);
+  if (value instanceof Tuple) return walkElements(value.elements, path, on);
   if (value instanceof ImproperList)
-    return walkElements(value.elements, path, ancestors) ?? walk(value.tail, `${path}.tail`, ancestors);
+    return walkElements(value.elements, path, on) ?? walk(value.tail, `${path}.tail`, on);
   if (value instanceof Map) {
     let index = 0;
     for (const [key, inner] of value) {
       const label = typeof key === 'string' || typeof key === 'number' ? JSON.stringify(key) : `key ${index}`;
-      const found =
-        walk(key, `${path}.key(${index})`, ancestors) ?? walk(inner, `${path}.get(${label})`, ancestors);
+      const found = walk(key, `${path}.key(${index})`, on) ?? walk(inner, `${path}.get(${label})`, on);
       if (found !== undefined) return found;
       index++;
     }
-    return hasEqualKeys([...value.keys()])
+    return on.format === undefined && hasEqualKeys([...value.keys()])
       ? new EncodeError('a map has two keys that are the same term', path)
       : undefined;
   }
@@ -85,7 +94,15 @@ function walkInside(value: object, path: string, ancestors: Ancestors): EncodeEr
         (value instanceof AtomMap && [...key].length > 255
           ? new EncodeError('an atom has at most 255 characters', at)
           : undefined) ??
-        walk((value as Record<string, unknown>)[key], at, ancestors);
+        walk((value as Record<string, unknown>)[key], at, on);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  const inside = on.format?.inside(value);
+  if (inside !== undefined) {
+    for (const [step, part] of inside) {
+      const found = walk(part, `${path}${step}`, on);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -94,16 +111,12 @@ function walkInside(value: object, path: string, ancestors: Ancestors): EncodeEr
   return advice === undefined ? undefined : new EncodeError(advice, path);
 }
 
-function walkElements(
-  elements: readonly unknown[],
-  path: string,
-  ancestors: Ancestors,
-): EncodeError | undefined {
+function walkElements(elements: readonly unknown[], path: string, on: Walk): EncodeError | undefined {
   for (let i = 0; i < elements.length; i++) {
     const at = `${path}[${i}]`;
     if (!(i in elements))
       return new EncodeError('an array with holes cannot be sent; fill them with null', at);
-    const found = walk(elements[i], at, ancestors);
+    const found = walk(elements[i], at, on);
     if (found !== undefined) return found;
   }
   return undefined;
