@@ -171,6 +171,7 @@ export class Rooms {
       const output = new UserOutput(env.host);
       this.processes.output = output;
       this.rpc = new Rpc(this.processes, this.spawner, exports);
+      this.processes.remoteCaller = (...call) => this.rpc.call(...call, {});
       this.#tree = new SystemTree({
         processes: this.processes,
         clock: env.clock,

@@ -1,6 +1,17 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DistFlag } from '../../src/handshake/flags.ts';
-import { atom, decodeTerm, encodeTerm, type Pid, type Self, type Tuple, tuple } from '../../src/index.ts';
+import {
+  actor,
+  atom,
+  decodeTerm,
+  encodeTerm,
+  ImproperList,
+  type Pid,
+  Ref,
+  type Self,
+  type Tuple,
+  tuple,
+} from '../../src/index.ts';
 import { internPid } from '../../src/term/identifiers.ts';
 import { Nodes, once } from '../support/nodes.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -52,4 +63,40 @@ it('an unlink that an old peer cannot acknowledge is done at once: the peer can 
   peer.write(frame(tuple(1, theirs, ours)));
   peer.write(frame(tuple(22, theirs, ours), atom('go')));
   expect(await read()).toEqual([3, ours, theirs, atom('boom')]);
+});
+
+it('an alias within the tag of a request is where the answer goes, as gen_server:multi_call of OTP 26 wants it', async () => {
+  const node = await nodes.start();
+  node.spawn(
+    actor('server', () => ({ get: () => 42 })),
+    [],
+    { name: 'server' },
+  );
+  const up = once(node, 'nodeup', 'new@127.0.0.1');
+  const peer = await RawPeer.call(node.port!, { name: 'new@127.0.0.1', to: node.name, cookie: nodes.cookie });
+  nodes.atEnd(() => peer.close());
+  await up;
+  const theirs = internPid('new@127.0.0.1', 9, 0, 77);
+  const alias = new Ref('new@127.0.0.1', 77, [1, 2, 3]);
+  const tag = new ImproperList(
+    [new ImproperList([atom('alias')], alias)],
+    new Ref('new@127.0.0.1', 77, [4, 5, 6]),
+  );
+  peer.write(
+    frame(
+      tuple(6, theirs, atom(''), atom('server')),
+      tuple(atom('$gen_call'), tuple(theirs, tag), atom('get')),
+    ),
+  );
+  for (;;) {
+    const answer = await peer.frame(4);
+    if (answer === undefined) throw new Error('the node has closed the connection');
+    if (answer.length === 0) continue;
+    const control = decodeTerm(answer.subarray(1)) as Tuple;
+    if (control.at(0) !== 33) continue;
+    expect(control.at(2)).toEqual(alias);
+    const payload = answer.subarray(1 + encodeTerm(control).length);
+    expect(decodeTerm(payload)).toEqual(tuple(tag, 42));
+    return;
+  }
 });

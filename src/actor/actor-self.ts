@@ -50,6 +50,14 @@ export class ActorSelf extends Self {
   }
 
   /**
+   * Takes the state that `sys:replace_state/2` of a BEAM has made of the one that it was told. By default the values
+   * beside the methods are set; where `onGetState` shows something else, this has to be set too, or it is refused.
+   */
+  onReplaceState(replace: (state: unknown) => void): void {
+    this.#behaviour.hooks.onReplaceState = replace;
+  }
+
+  /**
    * Inside a handler: its caller gets the answer later, from the object this returns, and what the handler itself
    * returns is nobody's answer (return the object, so that callers see the right type). For a cast it does nothing.
    */

@@ -1,3 +1,4 @@
+import { ExitError } from '../errors.ts';
 import { type Behaviour, isPromise } from '../process/behaviour.ts';
 import type { Deferred } from '../process/deferred.ts';
 import { Cast, PendingCall } from '../process/pending-call.ts';
@@ -9,7 +10,7 @@ import { Atom, atom } from '../term/atom.ts';
 import { Pid } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { ActorSelf } from './actor-self.ts';
-import { isSystemRequest, Sys, visibleState } from './sys.ts';
+import { isSystemRequest, replaceVisibleState, Sys, visibleState } from './sys.ts';
 
 type Handler = (...args: readonly unknown[]) => unknown;
 
@@ -28,6 +29,7 @@ class Hooks {
   onExit: ((exit: Exit) => unknown) | undefined = undefined;
   readonly onStop: ((reason: unknown) => unknown)[] = [];
   onGetState: (() => unknown) | undefined = undefined;
+  onReplaceState: ((state: unknown) => void) | undefined = undefined;
 }
 
 /** A caller whose request came as a term: from another node, or from a process that built it by hand. */
@@ -116,9 +118,19 @@ export class ActorBehaviour implements Behaviour {
   }
 
   #handleSystem(message: Tuple): unknown {
-    this.#sys ??= new Sys(this.#process, () => {
-      const { onGetState } = this.#hooks ?? {};
-      return onGetState === undefined ? visibleState(this.#handlers) : onGetState();
+    this.#sys ??= new Sys(this.#process, {
+      read: () => {
+        const { onGetState } = this.#hooks ?? {};
+        return onGetState === undefined ? visibleState(this.#handlers) : onGetState();
+      },
+      replace: (state) => {
+        const { onGetState, onReplaceState } = this.#hooks ?? {};
+        if (onReplaceState !== undefined) onReplaceState(state);
+        // A state that is shown in another form cannot be put back in that form.
+        else if (onGetState !== undefined)
+          throw new ExitError(UNDEF, this.#process.label, 'onReplaceState is not set');
+        else replaceVisibleState(this.#handlers as Record<string, unknown>, state);
+      },
     });
     return this.#sys.handle(message, (waited) => this.handle(waited));
   }

@@ -7,6 +7,7 @@ import { atoms } from '../term/atom-map.ts';
 import { Pid } from '../term/identifiers.ts';
 import { charlist } from '../term/list.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
+import { isProbe, wantsOk } from './sys-dialect.ts';
 
 const SYSTEM = atom('system');
 const OK = atom('ok');
@@ -22,21 +23,27 @@ export function isSystemRequest(message: Tuple): boolean {
   return from instanceof Tuple && from.length === 2 && from.elements[0] instanceof Pid;
 }
 
+/** The state of a process as sys sees it, as a term. */
+export interface SysState {
+  read(): unknown;
+  /** Absent: it cannot be replaced from outside. */
+  readonly replace?: ((state: unknown) => void) | undefined;
+}
+
 /**
  * The system messages of one process, as OTP's sys answers them: `terminate`, `get_state`, `get_status`, `suspend`,
  * `resume`. While suspended, a process takes system messages only; what else comes waits, and is handled in its order
- * after `resume`. `replace_state` is refused: it carries a fun of the BEAM, which cannot run here. Tracing
- * (`{debug, ...}`) is acknowledged and does nothing.
+ * after `resume`. `replace_state` carries a fun of the BEAM, which cannot run here: the node it came from is asked to apply
+ * it. Tracing (`{debug, ...}`) is acknowledged and does nothing.
  */
 export class Sys {
   readonly #process: Process;
-  readonly #readState: () => unknown;
+  readonly #state: SysState;
   #held: unknown[] | undefined = undefined;
 
-  /** @param readState - the state as a term */
-  constructor(process: Process, readState: () => unknown) {
+  constructor(process: Process, state: SysState) {
     this.#process = process;
-    this.#readState = readState;
+    this.#state = state;
   }
 
   get suspended(): boolean {
@@ -65,14 +72,14 @@ export class Sys {
         this.#process.system.terminate(this.#process, request.elements[1], undefined);
         return undefined;
       case 'get_state':
-        this.#answerWith(from, 'system_get_state', this.#readState);
+        this.#answerState(from, 'system_get_state', this.#state.read);
         return undefined;
       case 'get_status':
         this.#answerWith(from, 'format_status', () => this.#status());
         return undefined;
       case 'replace_state':
-        answer(this.#failed('system_replace_state', UNDEF));
-        return undefined;
+        if (!(request instanceof Tuple) || request.length !== 2) break;
+        return this.#replaceState(from, request.elements[1]);
       case 'suspend':
         this.#held ??= [];
         answer(OK);
@@ -130,13 +137,53 @@ export class Sys {
           tuple(charlist('Parent'), parent),
           tuple(charlist('Logged events'), []),
         ]),
-        tuple(data, [tuple(charlist('State'), this.#readState())]),
+        tuple(data, [tuple(charlist('State'), this.#state.read())]),
       ],
     ]);
   }
 
   #callback(fn: string, ...rest: readonly unknown[]): Tuple {
     return tuple(atom(this.#process.label), atom(fn), ...rest);
+  }
+
+  /** Applies the fun where it came from, and takes what it makes for the state; no message is handled meanwhile. */
+  async #replaceState(from: Tuple, fun: unknown): Promise<void> {
+    const { node } = from.elements[0] as Pid;
+    const { read, replace } = this.#state;
+    const { remoteCaller, node: here } = this.#process.system;
+    const callback = 'system_replace_state';
+    if (replace === undefined || remoteCaller === undefined || node === here) {
+      this.#answer(from, this.#failed(callback, UNDEF));
+      return;
+    }
+    try {
+      const replaced = await remoteCaller(node, 'erlang', 'apply', [fun, [read()]]);
+      if (!this.#process.alive) return;
+      replace(replaced);
+      this.#answerState(from, callback, () => replaced);
+    } catch (error) {
+      this.#answer(from, this.#failed(callback, reasonOf(error)));
+    }
+  }
+
+  /** A state is answered in the form that the asking node's own sys has: see `wantsOk`. */
+  #answerState(from: Tuple, callback: string, make: () => unknown): void {
+    const [caller, tag] = from.elements as [Pid, unknown];
+    const { system } = this.#process;
+    if (caller.node === system.node || isProbe(tag)) {
+      this.#answerWith(from, callback, make);
+      return;
+    }
+    let state: unknown;
+    try {
+      state = make();
+    } catch (error) {
+      this.#answer(from, this.#failed(callback, reasonOf(error)));
+      return;
+    }
+    void wantsOk(system, caller.node).then((isWrapped) =>
+      this.#answerWith(from, callback, () => (isWrapped ? tuple(OK, state) : state)),
+    );
   }
 
   /** A state that has no term, or cannot be read, is no reason to crash: who asks is told. */
@@ -171,4 +218,11 @@ export function visibleState(handlers: Readonly<Record<string, unknown>>): unkno
   return atoms(
     Object.fromEntries(Object.entries(handlers).filter(([, value]) => typeof value !== 'function')),
   );
+}
+
+/** Puts it back: of what `visibleState` shows, what the new state has as well. */
+export function replaceVisibleState(handlers: Record<string, unknown>, state: unknown): void {
+  if (typeof state !== 'object' || state === null) return;
+  for (const [key, value] of Object.entries(state))
+    if (Object.hasOwn(handlers, key) && typeof handlers[key] !== 'function') handlers[key] = value;
 }

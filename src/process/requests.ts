@@ -184,9 +184,10 @@ export class Requests {
   answerTerm(from: CallOwner, caller: Pid, tag: unknown, value: unknown): void {
     const system = this.#system;
     const message = tuple(tag, value);
-    if (caller.node !== system.node && tag instanceof ImproperList && tag.tail instanceof Ref) {
-      if (system.sink.hasAlias?.(caller.node) === true) {
-        system.sink.sendAlias(from.pid, tag.tail, message);
+    if (caller.node !== system.node) {
+      const alias = aliasOf(tag);
+      if (alias !== undefined && system.sink.hasAlias?.(caller.node) === true) {
+        system.sink.sendAlias(from.pid, alias, message);
         return;
       }
     }
@@ -198,7 +199,7 @@ export class Requests {
    * monitor us cannot be told, and waits for its time-out.
    */
   refuseTerm(caller: Pid, tag: unknown, reason: unknown): void {
-    const ref = tag instanceof ImproperList ? tag.tail : tag;
+    const ref = aliasOf(tag) ?? tag;
     if (!(ref instanceof Ref)) return;
     const call = this.callOf(ref);
     if (call !== undefined) this.fail(call, reason);
@@ -261,4 +262,12 @@ export class Requests {
     else this.book.resolve(call, elements[1]);
     return true;
   }
+}
+
+/** `[alias | Ref]`; since OTP 26 gen_server:multi_call has it inside of its tag: `[[alias | Ref] | Ref2]`. */
+function aliasOf(tag: unknown): Ref | undefined {
+  if (!(tag instanceof ImproperList)) return undefined;
+  const head = tag.elements[0];
+  if (head instanceof ImproperList) return aliasOf(head);
+  return tag.tail instanceof Ref ? tag.tail : undefined;
 }

@@ -94,6 +94,10 @@ export class ProcessSystem {
   globals: GlobalResolver | undefined = undefined;
   /** Supplied by the kernel; without it nothing is printed. @internal */
   output: Output | undefined = undefined;
+  /** Calls a function of another node. Supplied by the kernel. @internal */
+  remoteCaller:
+    | ((node: string, module: string, fn: string, args: readonly unknown[]) => Promise<unknown>)
+    | undefined = undefined;
   /** Supplied by the kernel; without it nothing is spawned elsewhere. @internal */
   remoteSpawner: RemoteSpawner | undefined = undefined;
 
