@@ -44,6 +44,16 @@ describe('bad values are refused, naming the option, what would do and what came
     [{ name: 'a@b c' }, 'name', /no blanks/],
     [{ name: 'ä@b' }, 'name', /letters, digits/],
     [{ name: `a@${'h'.repeat(254)}` }, 'name', /at most 255 characters, got 256/],
+    [
+      { name: 'undefined@127.0.0.1' },
+      'name',
+      /asks another node for a name; the option namedBy must say which/,
+    ],
+    [{ namedBy: 'b' }, 'namedBy', /expected a node name.*got "b"/],
+    [{ namedBy: 'b@127.0.0.1' }, 'name', /"undefined@host".*got "a@127.0.0.1"/],
+    [{ namedBy: 'b@127.0.0.1', name: 'undefined@short' }, 'name', /with a long host/],
+    [{ namedBy: 'b@h', name: 'undefined', listen: {} }, 'listen', /does not listen/],
+    [{ namedBy: 'b@h', name: 'undefined', hidden: false }, 'hidden', /is hidden/],
     [{ cookie: '' }, 'cookie', /1 to 255 characters, got 0/],
     [{ cookie: 'c'.repeat(256) }, 'cookie', /1 to 255 characters, got 256/],
     [{ cookie: 5 }, 'cookie', /expected text, got number/],
@@ -95,7 +105,7 @@ describe('bad values are refused, naming the option, what would do and what came
       'limits.unsentBytes',
       /at least limits.highWaterBytes \(10\), got 9/,
     ],
-    [{ ssl: {} }, 'ssl', /unknown option ssl; known are: name, cookie, cookies/],
+    [{ ssl: {} }, 'ssl', /unknown option ssl; known are: name, namedBy, cookie, cookies/],
   ];
   it.each(cases)('%j', (options, option, message) => {
     const error = refusal(options);

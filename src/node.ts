@@ -86,7 +86,6 @@ export let roomsOf: (node: Node) => Rooms;
 
 /** A running node: an actor system that other nodes can reach. Made by `startNode`. */
 export class Node {
-  readonly name: string;
   readonly #rooms: Rooms;
 
   static {
@@ -95,13 +94,17 @@ export class Node {
 
   /** @internal */
   constructor(options: ResolvedOptions, env: Env) {
-    this.name = options.name;
     this.#rooms = new Rooms(options, env, () => this.#view());
   }
 
   /** @internal */
   async [START](): Promise<void> {
     await this.#rooms.start();
+  }
+
+  /** `name@host`. */
+  get name(): string {
+    return this.#rooms.name;
   }
 
   /** Incarnation number: changes with every start of a node of this name; part of its pids. */

@@ -43,6 +43,12 @@ export interface NodeOptions {
    * machine's short host name. @default `beamish-<random>@127.0.0.1`
    */
   readonly name?: string;
+  /**
+   * A node that gives this one its name, as OTP's `-name undefined` asks: `startNode` connects to it first. Such a node is
+   * hidden and does not listen; `name` may say its host (`"undefined@host"`). When the connection to the giver ends, so
+   * do all others, and the node connects no more: the name may be another's then. @default none
+   */
+  readonly namedBy?: string;
   /** Shared text, at most 255 Latin-1 characters. @default `BEAMISH_COOKIE`, then `~/.erlang.cookie` as Erlang keeps it */
   readonly cookie?: string;
   /** Cookies for single peers, by full node name, where they differ from `cookie`. @default none */
@@ -121,6 +127,7 @@ export const DEFAULT_OPTIONS = {
 export interface ResolvedOptions {
   readonly name: string;
   readonly longNames: boolean;
+  readonly namedBy: string | undefined;
   readonly cookie: string;
   readonly cookies: ReadonlyMap<string, string>;
   /** Undefined: all. */
@@ -148,6 +155,7 @@ export interface ResolvedOptions {
 
 const KNOWN = [
   'name',
+  'namedBy',
   'cookie',
   'cookies',
   'allow',
@@ -190,12 +198,15 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
         'env',
         `env: expected an object with ${ENV_PARTS.join(', ')}; ${part} is missing`,
       );
-  const { name, longNames } = resolveName(options.name, env);
-  const listen = resolveListen(options.listen, name);
+  const namedBy = resolveNamedBy(options);
+  const { name, longNames } =
+    namedBy === undefined ? resolveName(options.name, env) : resolveNameless(options.name, namedBy, env);
+  const listen = namedBy === undefined ? resolveListen(options.listen, name) : false;
   const limits = resolveLimits(options.limits);
   return {
     name,
     longNames,
+    namedBy,
     cookie: resolveCookie(
       'cookie',
       options.cookie ?? env.host.variable('BEAMISH_COOKIE') ?? env.host.cookie(),
@@ -270,9 +281,44 @@ function resolveName(given: string | undefined, env: Env): { name: string; longN
       'name',
       `name: expected "a" or "a@host" with letters, digits, "_" and "-" before the "@" and no blanks behind it, got ${show(given)}`,
     );
+  if (alive === UNDEFINED)
+    throw new OptionsError(
+      'name',
+      'name: "undefined" asks another node for a name; the option namedBy must say which',
+    );
   const name = parts.length === 2 ? given : `${alive}@${env.host.hostname().split('.')[0]}`;
   if (name.length > 255) throw new OptionsError('name', `name: at most 255 characters, got ${name.length}`);
   return { name, longNames: isLongName(name) };
+}
+
+/** As in OTP, the name of a node that asks for one. */
+const UNDEFINED = 'undefined';
+
+function resolveNamedBy({ namedBy, listen, hidden }: NodeOptions): string | undefined {
+  if (namedBy === undefined) return undefined;
+  if (typeof namedBy !== 'string' || !/^[^@\s]+@[^@\s]+$/.test(namedBy))
+    throw new OptionsError('namedBy', `namedBy: expected a node name ("name@host"), got ${show(namedBy)}`);
+  if (listen !== undefined && listen !== false)
+    throw new OptionsError('listen', 'listen: a node that is named by another does not listen');
+  if (hidden === false) throw new OptionsError('hidden', 'hidden: a node that is named by another is hidden');
+  return namedBy;
+}
+
+/** The host is what it says of itself: that of its name, else one of the same kind as the giver has. */
+function resolveNameless(
+  given: string | undefined,
+  namedBy: string,
+  env: Env,
+): { name: string; longNames: boolean } {
+  const longNames = isLongName(namedBy);
+  const ownHost = longNames ? '127.0.0.1' : env.host.hostname().split('.')[0];
+  const [, host = ownHost] = /^undefined(?:@([^@\s]+))?$/.exec(given ?? UNDEFINED) ?? [undefined, ''];
+  if (host === '' || host === undefined || isLongName(`${UNDEFINED}@${host}`) !== longNames)
+    throw new OptionsError(
+      'name',
+      `name: beside namedBy expected "undefined@host" with a ${longNames ? 'long' : 'short'} host, as ${namedBy} has, got ${show(given)}`,
+    );
+  return { name: `${UNDEFINED}@${host}`, longNames };
 }
 
 function resolveCookie(option: string, cookie: string): string {

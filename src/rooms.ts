@@ -39,7 +39,8 @@ import { atom } from './term/atom.ts';
 import { decodeTerm, encodeTerm } from './term/etf/codec.ts';
 
 export class Rooms {
-  readonly name: string;
+  /** Changes once, when a node that asks for a name is given one; before its processes are there. */
+  name: string;
   readonly options: ResolvedOptions;
   readonly env: Env;
   readonly telemetry: Telemetry;
@@ -88,10 +89,10 @@ export class Rooms {
   async start(): Promise<void> {
     const {
       listen,
-      topologies,
       limits,
       hidden,
       longNames,
+      namedBy,
       allow,
       tls,
       cookie,
@@ -100,10 +101,9 @@ export class Rooms {
       netTickIntensity,
       binaries,
       payload,
-      actors,
     } = this.options;
     const env = this.env;
-    const setup: ConnectionSetup & { creation: number } = {
+    const setup: ConnectionSetup & { name: string; creation: number } = {
       name: this.name,
       creation: 0,
       flags: offeredFlags(hidden),
@@ -122,7 +122,7 @@ export class Rooms {
     };
     this.connections = new Connections({
       setup,
-      admission: new Admission({ name: this.name, longNames, allow }),
+      admission: new Admission({ self: setup, longNames, allow }),
       env,
       limits,
       telemetry: this.telemetry,
@@ -131,70 +131,23 @@ export class Rooms {
         locate: (nodeName, signal) => this.locator.locate(nodeName, signal),
         nodeUp: (connection) => this.#nodeUp(connection),
         nodeDown: (connection, reason) => this.#nodeDown(connection, reason),
-        unreachable: (nodeName) => this.processes.unreachable(nodeName),
+        // A node that asks for its name calls before it has processes.
+        unreachable: (nodeName) => this.processes?.unreachable(nodeName),
         drained: (nodeName) => this.#wakeDrained(nodeName),
       },
     });
     try {
       if (listen !== false) this.port = (await this.connections.listen(listen.host, listen.port)).port;
-      const { creation } = await this.#epmd.start(this.#registration());
-      setup.creation = creation;
-      this.creation = creation;
-      const sink = new Outbound({
-        connections: this.connections,
-        snapshots: new Snapshots(payload, limits.frameBytes),
-        notSent: (message, error) => void this.processes.requests.failOf(message, error),
-      });
-      this.processes = new ProcessSystem({
-        node: this.name,
-        creation,
-        clock: env.clock,
-        random: env.random,
-        sink,
-        telemetry: this.telemetry,
-        logger: this.logger,
-        rejections: env.rejections,
-        encodeLocal: env.encodesLocal ? (value) => decodeTerm(encodeTerm(value), { binaries }) : undefined,
-      });
-      sink.unlinked = (id, from, to) => this.processes.signalUnlinkAck(id, from, to);
-      this.global = this.#makeGlobal();
-      if (this.options.registry) this.groups = this.#makeGroups();
-      // Our own modules come last: nobody's exports can take their place.
-      const exports = new Exports(
-        this.options.exports,
-        this.options.exports.erlang === true ? { erlang: this.#erlang() } : {},
-        { beamish: remoteView(this.#viewOf()) },
-        this.global.isPresent ? this.global.exports() : {},
-      );
-      this.spawner = new Spawner(this.processes, this.connections, actors, exports);
-      this.processes.remoteSpawner = this.spawner;
-      const output = new UserOutput(env.host);
-      this.processes.output = output;
-      this.rpc = new Rpc(this.processes, this.spawner, exports);
-      this.processes.remoteCaller = (...call) => this.rpc.call(...call, {});
-      this.#tree = new SystemTree({
-        processes: this.processes,
-        clock: env.clock,
-        logger: this.logger,
-        view: this.#viewOf(),
-        services: [
-          { name: 'user', actor: output.actor, args: [] },
-          ...['logger', 'logger_proxy'].map((name) => ({ name, actor: loggerProxy, args: [this.logger] })),
-          { name: 'rex', actor: rex, args: [exports, this.processes] },
-          ...(this.global.isPresent
-            ? [{ name: GLOBAL_NAME_SERVER, actor: this.global.server(), args: [] }]
-            : []),
-          ...(this.groups ? [{ name: SCOPES_SUPERVISOR, actor: this.groups.supervisor, args: [] }] : []),
-        ],
-        makeEpmd: () => this.#epmdDriver(),
-        makeDiscovery: Object.keys(topologies).length > 0 ? () => this.#makeDiscovery() : undefined,
-        linkTo: (nodeName) => this.connections.up(nodeName),
-        gaveUp: () => void this.stop(),
-      });
-      const treeStarted = this.#tree.start();
-      // A handshake takes turns of the event loop; by the end of this one the system processes are there.
-      this.connections.ready();
-      await treeStarted;
+      let furnished: Promise<void> | undefined;
+      const begin = (name: string, creation: number): void => {
+        this.name = this.telemetry.node = this.logger.node = setup.name = name;
+        this.creation = setup.creation = creation;
+        furnished = this.#furnish();
+      };
+      if (namedBy !== undefined)
+        await this.connections.connectNameless(namedBy, ({ name, creation }) => begin(name, creation));
+      else begin(this.name, (await this.#epmd.start(this.#registration())).creation);
+      await furnished;
     } catch (error) {
       await this.stop();
       throw error;
@@ -204,6 +157,67 @@ export class Rooms {
   #erlang(): ExportedModules[string] {
     const peers = () => [...this.connections.all()].map(({ peer }) => peer);
     return erlangModule({ processes: this.processes, host: this.env.host, peers });
+  }
+
+  /** Sets up the processes, once the node has its name and creation. By the end of this turn they are there. */
+  #furnish(): Promise<void> {
+    const { limits, binaries, payload, actors, topologies } = this.options;
+    const { env, creation } = this;
+    const sink = new Outbound({
+      connections: this.connections,
+      snapshots: new Snapshots(payload, limits.frameBytes),
+      notSent: (message, error) => void this.processes.requests.failOf(message, error),
+    });
+    this.processes = new ProcessSystem({
+      node: this.name,
+      creation,
+      clock: env.clock,
+      random: env.random,
+      sink,
+      telemetry: this.telemetry,
+      logger: this.logger,
+      rejections: env.rejections,
+      encodeLocal: env.encodesLocal ? (value) => decodeTerm(encodeTerm(value), { binaries }) : undefined,
+    });
+    sink.unlinked = (id, from, to) => this.processes.signalUnlinkAck(id, from, to);
+    this.global = this.#makeGlobal();
+    if (this.options.registry) this.groups = this.#makeGroups();
+    // Our own modules come last: nobody's exports can take their place.
+    const exports = new Exports(
+      this.options.exports,
+      this.options.exports.erlang === true ? { erlang: this.#erlang() } : {},
+      { beamish: remoteView(this.#viewOf()) },
+      this.global.isPresent ? this.global.exports() : {},
+    );
+    this.spawner = new Spawner(this.processes, this.connections, actors, exports);
+    this.processes.remoteSpawner = this.spawner;
+    const output = new UserOutput(env.host);
+    this.processes.output = output;
+    this.rpc = new Rpc(this.processes, this.spawner, exports);
+    this.processes.remoteCaller = (...call) => this.rpc.call(...call, {});
+    this.#tree = new SystemTree({
+      processes: this.processes,
+      clock: env.clock,
+      logger: this.logger,
+      view: this.#viewOf(),
+      services: [
+        { name: 'user', actor: output.actor, args: [] },
+        ...['logger', 'logger_proxy'].map((name) => ({ name, actor: loggerProxy, args: [this.logger] })),
+        { name: 'rex', actor: rex, args: [exports, this.processes] },
+        ...(this.global.isPresent
+          ? [{ name: GLOBAL_NAME_SERVER, actor: this.global.server(), args: [] }]
+          : []),
+        ...(this.groups ? [{ name: SCOPES_SUPERVISOR, actor: this.groups.supervisor, args: [] }] : []),
+      ],
+      makeEpmd: () => this.#epmdDriver(),
+      makeDiscovery: Object.keys(topologies).length > 0 ? () => this.#makeDiscovery() : undefined,
+      linkTo: (nodeName) => this.connections.up(nodeName),
+      gaveUp: () => void this.stop(),
+    });
+    const treeStarted = this.#tree.start();
+    // A handshake takes turns of the event loop; by the end of this one the system processes are there.
+    this.connections.ready();
+    return treeStarted;
   }
 
   /** The first port mapper's client has registered the node when its process begins; later ones do it anew. */
@@ -377,6 +391,15 @@ export class Rooms {
     this.#wakeDrained(name);
     this.discovery?.nodeDown(name, reason);
     this.events.nodeDown(name, reason);
+    if (name === this.options.namedBy) this.#nameLost(name);
+  }
+
+  /** Who gave us our name may give it to another now: under it nobody must be called any more. */
+  #nameLost(giver: string): void {
+    this.logger.warning('node', `${giver}, which gave this node its name, is gone, and the name with it`);
+    this.connections.retire(
+      `${this.name} has lost its name with the connection to ${giver}, which gave it; start another node`,
+    );
   }
 
   #wakeDrained(nodeName: string): void {

@@ -7,7 +7,9 @@ import { DistFlag } from '../../src/handshake/flags.ts';
 import { ALPHA, acceptor, BETA, initiator } from '../handshake/pair.ts';
 
 /** Both halves on streams that are joined by a list, and a clock whose timers are fired by hand. */
-function pair(options: { status?: 'ok' | 'nok' | 'alive'; wanted?: boolean; asksName?: boolean } = {}) {
+function pair(
+  options: { status?: 'ok' | 'nok' | 'alive'; wanted?: boolean; asksName?: boolean; names?: boolean } = {},
+) {
   const events: string[] = [];
   const timers = new Map<number, { fn: () => void; ms: number }>();
   const queue: (() => void)[] = [];
@@ -32,6 +34,7 @@ function pair(options: { status?: 'ok' | 'nok' | 'alive'; wanted?: boolean; asks
       events.push(`${who} decides on ${name}`);
       return options.status ?? 'ok';
     },
+    giveName: (host) => (options.names ? { name: `X1@${host}`, creation: 77 } : undefined),
     stillWanted: () => options.wanted ?? true,
     up: ({ peer, replacesOld }) => events.push(`${who} up with ${peer.name}${replacesOld ? ' anew' : ''}`),
     failed: ({ error, status }) => events.push(`${who} failed at ${error.stage}, ${status ?? error.message}`),
@@ -95,7 +98,15 @@ describe('the driver of a handshake', () => {
     expect(timers.size).toBe(0);
   });
 
-  it('names nobody: who asks for a name is not allowed', () => {
+  it('gives a name to who asks for one', () => {
+    const { start, run, events, timers } = pair({ asksName: true, names: true });
+    start();
+    run();
+    expect(events).toEqual(['beta up with X1@127.0.0.1', `alpha up with ${BETA.name}`]);
+    expect(timers.size).toBe(0);
+  });
+
+  it('refuses a name where its owner has none: who asks is not allowed', () => {
     const { start, run, events } = pair({ asksName: true });
     start();
     run();

@@ -67,6 +67,8 @@ export interface ConnectionSetup {
 export interface ConnectionOwner {
   /** What to answer to a call from this name. */
   decide(peerName: string): 'ok' | 'ok_simultaneous' | 'nok' | 'not_allowed' | 'alive';
+  /** A name for a node at this host that asks for one; undefined refuses. */
+  giveName(host: string): { readonly name: string; readonly creation: number } | undefined;
   /** Whether our call should replace a connection that the peer believes to have. */
   stillWanted(): boolean;
   /** The cookie is proven both ways, and `peer` is known. The owner may close what it does not want. */
@@ -146,6 +148,7 @@ export class Connection {
           });
     const ask = {
       decide: (name: string) => owner.decide(name),
+      giveName: (host: string) => owner.giveName(host),
       stillWanted: () => owner.stillWanted(),
       up: (action: UpAction) => this.#becomeUp(action),
       failed: (action: CloseAction) => this.#handshakeFailed(action),
@@ -175,6 +178,11 @@ export class Connection {
   /** What messages to the peer look like. */
   get payload(): 'msgpack' | 'etf' {
     return this.#up?.encoder.packed === undefined ? 'etf' : 'msgpack';
+  }
+
+  /** The name and creation that the peer gave us, where we asked for them. */
+  get given(): UpAction['given'] {
+    return this.#live.given;
   }
 
   get replacesOld(): boolean {
@@ -354,6 +362,7 @@ export class Connection {
       packed,
       decided: false,
       replacesOld: action.replacesOld,
+      given: action.given,
       outbox: new Outbox(
         this.#stream,
         clock,
@@ -365,7 +374,7 @@ export class Connection {
       encoder: new DistEncoder({
         frameBytes: limits.frameBytes,
         headers: cached || bulk !== undefined,
-        atoms: cached ? new AtomWriter(this.#setup.name, peer.name) : undefined,
+        atoms: cached ? new AtomWriter(action.given?.name ?? this.#setup.name, peer.name) : undefined,
         bulk,
         features: {
           DIST_MONITOR: has(DistFlag.DIST_MONITOR),
@@ -415,7 +424,8 @@ export class Connection {
       this.#decide(up);
       return;
     }
-    writeGreeting(up.encoder, up.outbox.writer, this.#setup, up.peer, { msgpack: up.packed !== undefined });
+    const local = up.given ?? this.#setup;
+    writeGreeting(up.encoder, up.outbox.writer, local, up.peer, { msgpack: up.packed !== undefined });
     up.outbox.flush();
     up.greetingTimer = clock.setTimeout(
       () => this.#decide(up),
@@ -508,6 +518,7 @@ export class Connection {
 interface Up {
   readonly peer: PeerNode;
   readonly replacesOld: boolean;
+  readonly given: UpAction['given'];
   readonly outbox: Outbox;
   readonly encoder: DistEncoder;
   readonly decoder: DistDecoder;

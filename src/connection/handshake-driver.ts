@@ -10,6 +10,8 @@ import { framed, type LengthBytes } from '../handshake/messages.ts';
 export interface HandshakeOwner {
   /** The acceptor asks what we know of this name. */
   decide(peerName: string): 'ok' | 'ok_simultaneous' | 'nok' | 'not_allowed' | 'alive';
+  /** A name for a node at this host that asks for one; undefined refuses. */
+  giveName(host: string): { readonly name: string; readonly creation: number } | undefined;
   /** The initiator asks whether its call is still wanted. */
   stillWanted(): boolean;
   up(action: UpAction): void;
@@ -112,9 +114,17 @@ export class HandshakeDriver {
       return;
     }
     const machine = this.#machine as Acceptor;
-    const dynamic = (action as Extract<AcceptorAction, { type: 'ask' }>).dynamic;
-    // A caller without a name is refused: this node names nobody.
-    const status = dynamic ? 'not_allowed' : this.#owner.decide(action.peer);
-    this.#perform(machine.step({ type: 'decide', status }));
+    if (!(action as Extract<AcceptorAction, { type: 'ask' }>).dynamic) {
+      this.#perform(machine.step({ type: 'decide', status: this.#owner.decide(action.peer) }));
+      return;
+    }
+    const given = this.#owner.giveName(action.peer);
+    this.#perform(
+      machine.step(
+        given === undefined
+          ? { type: 'decide', status: 'not_allowed' }
+          : { type: 'decide', status: 'named', ...given },
+      ),
+    );
   }
 }

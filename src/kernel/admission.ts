@@ -1,8 +1,12 @@
+import type { Random } from '../env/random.ts';
 import { hostOf, isNodeName } from '../handshake/name.ts';
 
+/** Creations below 4 have had other meanings. */
+const LOWEST_CREATION = 4;
+
 export interface AdmissionOptions {
-  /** This node. */
-  readonly name: string;
+  /** This node. Its name changes once, when it is given one. */
+  readonly self: { readonly name: string };
   readonly longNames: boolean;
   /** Entries of the option `allow`; undefined: everybody. */
   readonly allow: readonly string[] | undefined;
@@ -18,7 +22,8 @@ export class Admission {
 
   /** Why this node does not call that one; undefined: it may. */
   refusal(nodeName: string): string | undefined {
-    const { name, longNames } = this.#o;
+    const { self, longNames } = this.#o;
+    const { name } = self;
     if (nodeName === name) return `${nodeName} is this node itself`;
     if (!isNodeName(nodeName))
       return `expected a node name "name@host", got ${JSON.stringify(nodeName.slice(0, 260))}`;
@@ -31,6 +36,17 @@ export class Admission {
       );
     if (!this.allows(nodeName)) return `${nodeName} is not in the list of allowed nodes (option allow)`;
     return undefined;
+  }
+
+  /**
+   * A name for a node that asks for one, as net_kernel invents it: 64 random bits at its host; undefined: it gets none.
+   * Names are not given twice, so what was known under one is never taken for another node.
+   */
+  invent(host: string, random: Random): { readonly name: string; readonly creation: number } | undefined {
+    if (!this.allows(host)) return undefined;
+    const bits = Buffer.from(random.bytes(8)).readBigUInt64BE();
+    const name = `${bits.toString(36).toUpperCase()}@${host}`;
+    return isNodeName(name) ? { name, creation: Math.max(random.u32(), LOWEST_CREATION) } : undefined;
   }
 
   /**

@@ -3,6 +3,8 @@ import type { Env } from '../env/index.ts';
 import type { Limits } from '../env/limits.ts';
 import type { Listener, Stream } from '../env/streams.ts';
 import { BeamishError, ConnectionError, EncodeError, HandshakeError } from '../errors.ts';
+import { DistFlag } from '../handshake/flags.ts';
+import { hostOf } from '../handshake/name.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Admission } from './admission.ts';
@@ -30,6 +32,11 @@ export interface ConnectionsOptions {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly owner: ConnectionsOwner;
+}
+
+export interface GivenName {
+  readonly name: string;
+  readonly creation: number;
 }
 
 /** The whole set-up of a connection, from look-up to proven cookie, as in OTP's net_setuptime. */
@@ -61,6 +68,10 @@ export class Connections {
   #listener: Listener | undefined;
   #ready = false;
   #stopped = false;
+  /** While this node has no name: what it says of itself, and who is told the name. */
+  #nameless: { readonly setup: ConnectionSetup; named(given: GivenName): void } | undefined;
+  /** Why this node calls nobody and takes no call any more. */
+  #retired: string | undefined;
 
   constructor(options: ConnectionsOptions) {
     this.#o = options;
@@ -110,6 +121,24 @@ export class Connections {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Connects to a node that gives this one a name.
+   * @param named is told it, synchronously, before the link is up
+   */
+  async connectNameless(nodeName: string, named: (given: GivenName) => void): Promise<void> {
+    const { setup } = this.#o;
+    const flags = (setup.flags & ~DistFlag.PUBLISHED) | DistFlag.NAME_ME;
+    this.#nameless = { setup: { ...setup, name: hostOf(setup.name), flags }, named };
+    await this.connect(nodeName);
+  }
+
+  /** Ends all links; none is made any more. */
+  retire(why: string): void {
+    this.#retired = why;
+    for (const attempt of [...this.#attempts.values()]) this.#fail(attempt, new ConnectionError(why));
+    for (const connection of [...this.#up.values()]) connection.close(undefined, 'name_lost');
   }
 
   /**
@@ -170,7 +199,9 @@ export class Connections {
   #attempt(nodeName: string): Attempt {
     const known = this.#attempts.get(nodeName);
     if (known !== undefined) return known;
-    const refused = this.#stopped ? 'this node is stopping' : this.#o.admission.refusal(nodeName);
+    const refused = this.#stopped
+      ? 'this node is stopping'
+      : (this.#retired ?? this.#o.admission.refusal(nodeName));
     if (refused !== undefined) throw new ConnectionError(refused);
     const attempt = new Attempt(nodeName);
     attempt.isGreeting = this.#greeting.has(nodeName);
@@ -205,7 +236,8 @@ export class Connections {
   }
 
   async #dial(attempt: Attempt): Promise<void> {
-    const { owner, env, setup } = this.#o;
+    const { owner, env } = this.#o;
+    const { setup } = this.#nameless ?? this.#o;
     attempt.yielded = false;
     env.clock.clearTimeout(attempt.patience);
     const dial = ++attempt.dials;
@@ -234,8 +266,14 @@ export class Connections {
         { name: attempt.name, version },
         {
           decide: () => 'nok',
+          giveName: () => undefined,
           stillWanted: () => this.#isOpen(attempt),
-          authenticated: () => this.#authenticated(call),
+          authenticated: () => {
+            const named = this.#nameless?.named;
+            this.#nameless = undefined;
+            if (call.given !== undefined) named?.(call.given);
+            this.#authenticated(call);
+          },
           up: () => this.#becameUp(call),
           drained: () => owner.drained(attempt.name),
           closed: (error, reason) => {
@@ -306,6 +344,13 @@ export class Connections {
         claimed = peerName;
         return this.#decide(connection, peerName);
       },
+      giveName: (host) => {
+        const given = this.#o.admission.invent(host, this.#o.env.random);
+        if (given === undefined || !this.#isCertified(connection, given.name)) return undefined;
+        claimed = given.name;
+        this.#remember(given.name, connection);
+        return given;
+      },
       stillWanted: () => true,
       authenticated: () => {
         this.#unauthenticated.delete(connection);
@@ -340,15 +385,7 @@ export class Connections {
     const own = this.#o.setup.name;
     if (peerName === own) return 'nok';
     if (!this.#o.admission.allows(peerName)) return 'not_allowed';
-    const mismatch = this.#o.setup.tls?.mismatch(peerName, connection.certificate);
-    if (mismatch !== undefined) {
-      this.#o.logger.oncePerMinute(
-        'handshake',
-        'certificate name',
-        `${peerName} is not allowed: ${mismatch}`,
-      );
-      return 'not_allowed';
-    }
+    if (!this.#isCertified(connection, peerName)) return 'not_allowed';
     const attempt = this.#attempts.get(peerName);
     if (attempt !== undefined && !attempt.yielded && !attempt.isGreeting) {
       if (peerName < own) return 'nok';
@@ -360,6 +397,14 @@ export class Connections {
     }
     this.#remember(peerName, connection);
     return this.#up.has(peerName) || this.#greeting.has(peerName) ? 'alive' : 'ok';
+  }
+
+  /** Whether the certificate that a caller has shown does for this name. */
+  #isCertified(connection: Connection, peerName: string): boolean {
+    const mismatch = this.#o.setup.tls?.mismatch(peerName, connection.certificate);
+    if (mismatch === undefined) return true;
+    this.#o.logger.oncePerMinute('handshake', 'certificate name', `${peerName} is not allowed: ${mismatch}`);
+    return false;
   }
 
   #remember(peerName: string, connection: Connection): void {

@@ -31,7 +31,8 @@ export class EventPoint {
  * under `beamish:<name>` with `{ node, ...data }`; nothing is built when nobody listens.
  */
 export class Telemetry {
-  readonly node: string;
+  /** Changes once, when a node that asked for a name is given one. */
+  node: string;
   readonly #counters = new Map<string, number>();
   readonly #events = new Map<string, EventPoint>();
 

@@ -5,7 +5,8 @@ import type { Log, LogArea, LogLevel } from '../env/log.ts';
 export class Logger {
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #node: string;
+  /** Changes once, when a node that asked for a name is given one. */
+  node: string;
   readonly #debugAreas = new Set<LogArea>();
   /** Last time each `oncePerMinute` cause was written; bounded by the causes that the code names. */
   readonly #lastMs = new Map<string, number>();
@@ -13,7 +14,7 @@ export class Logger {
   constructor(log: Log, clock: Clock, node: string) {
     this.#log = log;
     this.#clock = clock;
-    this.#node = node;
+    this.node = node;
   }
 
   setDebug(area: LogArea, on: boolean): void {
@@ -53,6 +54,6 @@ export class Logger {
   }
 
   #write(level: LogLevel, area: LogArea, message: string): void {
-    this.#log.write({ level, area, node: this.#node, message });
+    this.#log.write({ level, area, node: this.node, message });
   }
 }
