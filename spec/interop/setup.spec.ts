@@ -155,6 +155,34 @@ describeBeam('setting up connections with a BEAM', () => {
     }
   });
 
+  it('over IPv6: an erl with -proto_dist inet6_tcp and ours connect both ways', async () => {
+    const port = await freePort();
+    const node = await startNode({
+      name: 'ours@::1',
+      cookie: lab.cookie,
+      epmd: { mode: 'embedded', port },
+      env: { ...platformEnv(), log: { write: ({ message }) => lab.log.push(message) } },
+    });
+    const six = await startBeam({
+      name: 'six@::1',
+      cookie: lab.cookie,
+      epmdPort: port,
+      listen: '{0,0,0,0,0,0,0,1}',
+      flags: ['-proto_dist', 'inet6_tcp'],
+    });
+    try {
+      expect(await node.ping(six.name)).toBe('pong');
+      const down = once(node, 'nodedown', six.name);
+      await six.eval(`erlang:disconnect_node('${node.name}')`);
+      await down;
+      expect(await six.eval(`net_adm:ping('${node.name}')`)).toBe('pong');
+      expect(node.inspect().connections).toMatchObject([{ name: six.name, outgoing: false }]);
+    } finally {
+      await six.kill();
+      await node.stop();
+    }
+  });
+
   it('a visible node of ours is in nodes(), a hidden one is not', async () => {
     const [seen, hidden] = await Promise.all([
       lab.node('seen', { hidden: false }),

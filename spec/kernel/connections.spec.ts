@@ -231,6 +231,18 @@ describe('an earlier incarnation', () => {
     expect(fresh.got).toEqual([]);
     await expect(a.call(old, 'get')).rejects.toMatchObject({ reason: atom('noproc') });
     expect(second.isAlive(old)).toBe(false);
+    // Nor is it for the new life itself.
+    const exit = new Promise((resolve) => {
+      second.spawn(async (self) => {
+        self.trapExit = true;
+        self.unlink(old);
+        self.exit(old, atom('kill'));
+        self.link(old);
+        resolve(await self.receive());
+      });
+    });
+    expect(await exit).toMatchObject({ pid: old, reason: atom('noproc') });
+    expect(second.isAlive(fresh.pid)).toBe(true);
   });
 });
 
@@ -342,6 +354,21 @@ describe('without a port mapper', () => {
     while (a.nodes().length === 0) await new Promise((resolve) => setImmediate(resolve));
     expect(a.nodes()).toEqual([b.name]);
     expect(() => hosts([{ name: 'b@h', port: 0 }])).toThrow(/the port of b@h is 0/);
+  });
+});
+
+describe('names at IPv6 addresses', () => {
+  it('connect, with a port mapper there too', async () => {
+    const port = await freePort();
+    const [a, b] = await Promise.all(
+      ['a', 'b'].map((alive) => nodes.start({ name: `${alive}@::1`, epmd: { port } })),
+    );
+    expect([await a!.ping(b!.name), await b!.ping(a!.name)]).toEqual(['pong', 'pong']);
+    expect(a!.inspect().connections).toMatchObject([
+      { name: 'b@::1', address: expect.stringMatching(/^::1:/) },
+    ]);
+    await part(a!, b!);
+    expect(await b!.ping(a!.name)).toBe('pong');
   });
 });
 

@@ -19,6 +19,8 @@ export interface BeamOptions {
   readonly name: string;
   readonly cookie: string;
   readonly epmdPort: number;
+  /** Where it listens, as Erlang writes an address. @default "{127,0,0,1}" */
+  readonly listen?: string;
   /** Further arguments of `erl`: `['-hidden']`, `['-kernel', 'net_ticktime', '4']`. */
   readonly flags?: readonly string[];
   /** Environment variables beside those of the test. */
@@ -174,9 +176,9 @@ export async function startBeam(options: BeamOptions): Promise<Beam> {
   const port = await listenLocally(server);
   const host = options.name.slice(options.name.indexOf('@') + 1);
   const args = [
-    ...(host.includes('.') ? ['-name', options.name] : ['-sname', options.name]),
+    ...(host.includes('.') || host.includes(':') ? ['-name', options.name] : ['-sname', options.name]),
     ...['-setcookie', options.cookie, '-start_epmd', 'false', '-noinput', '-boot', 'start_clean'],
-    ...['-kernel', 'inet_dist_use_interface', '{127,0,0,1}'],
+    ...['-kernel', 'inet_dist_use_interface', options.listen ?? '{127,0,0,1}'],
     ...(options.flags ?? []),
     ...['-eval', bootstrap(port)],
   ];

@@ -36,7 +36,7 @@ export class Signals {
   /** `process` calls link/1. */
   link(process: Process, to: Pid): void {
     const system = this.#system;
-    if (system.isLocal(to)) {
+    if (to.node === system.node) {
       const other = system.lookup(to);
       if (other === process) return;
       if (other === undefined) {
@@ -62,7 +62,7 @@ export class Signals {
   /** `process` calls unlink/1. */
   unlink(process: Process, to: Pid): void {
     const system = this.#system;
-    if (system.isLocal(to)) {
+    if (to.node === system.node) {
       const other = system.lookup(to);
       if (other !== undefined && process.links?.delete(other)) other.links?.delete(process);
       return;
@@ -128,7 +128,7 @@ export class Signals {
   /** `from` calls exit/2. */
   exit(from: Process, to: Pid, reason: unknown): void {
     const system = this.#system;
-    if (!system.isLocal(to)) {
+    if (to.node !== system.node) {
       system.sink.exit2(from.pid, to, reason);
       return;
     }
