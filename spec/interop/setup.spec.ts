@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { at, atom, Pid, startNode } from '../../src/index.ts';
 import { platformEnv } from '../../src/platform/index.ts';
 import { type Beam, describeBeam, startBeam } from '../support/beam.ts';
+import { registerOld } from '../support/old-registration.ts';
 import { freePort } from '../support/ports.ts';
 import { inProcess, Lab, once } from './lab.ts';
 
@@ -181,6 +182,19 @@ describeBeam('setting up connections with a BEAM', () => {
       await six.kill();
       await node.stop();
     }
+  });
+
+  it('ours that the port mapper calls old is connected all the same: by OTP 23 in version 5', async () => {
+    const port = await freePort();
+    const old = await lab.node('vintage', {
+      listen: { host: '127.0.0.1', port },
+      epmd: { mode: 'off', port: lab.epmdPort },
+    });
+    const giveBack = await registerOld(lab.epmdPort, 'vintage', port);
+    expect(await beam.eval(`net_adm:ping('${old.name}')`)).toBe('pong');
+    const creation = Number(await beam.eval('erts_internal:get_creation()'));
+    expect(old.inspect().connections).toMatchObject([{ name: beam.name, creation, outgoing: false }]);
+    giveBack();
   });
 
   it('a visible node of ours is in nodes(), a hidden one is not', async () => {
