@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,7 +84,8 @@ export class Authority {
 
 /** Files of a test in a folder of their own; `remove` takes all away. */
 export class Files {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'beamish-tls-'));
+  /** In shared memory where there is some: other releases of OTP run in roots of their own, and see that folder too. */
+  readonly #folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'beamish-tls-'));
 
   /** The path of a new file. */
   write(fileName: string, text: string): string {
