@@ -31,6 +31,15 @@ const SCRYPT = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
 const HEAD_BYTES = SEALED_PRELUDE.length + NONCE_BYTES;
 const MAX_SEQUENCE = Number.MAX_SAFE_INTEGER;
 
+/** The decoder believes the counts it reads: none that fits a datagram is longer. */
+const MODEST = {
+  maxArrayLength: MAX_DATAGRAM_BYTES,
+  maxMapLength: MAX_DATAGRAM_BYTES,
+  maxStrLength: MAX_DATAGRAM_BYTES,
+  maxBinLength: MAX_DATAGRAM_BYTES,
+  maxExtLength: MAX_DATAGRAM_BYTES,
+} as const;
+
 /** What a sealed datagram says. */
 export interface SealedHeartbeat {
   readonly node: string;
@@ -79,7 +88,7 @@ export function sealedFormat(secrets: readonly (string | Uint8Array)[]): SealedF
 function readBody(body: Uint8Array): SealedHeartbeat | { readonly ignored: IgnoredCause } {
   let fields: unknown;
   try {
-    fields = decode(body);
+    fields = decode(body, MODEST);
   } catch {
     // The decoder tells bytes that are too few, too many or wrong by errors of several classes; all mean the same here.
     return { ignored: 'malformed' };
