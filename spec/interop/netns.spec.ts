@@ -4,6 +4,7 @@ import { describeNetns, disturbance, type Host, NetLab } from '../support/netns/
 
 const PORT = 45_893;
 const TICK = { netTickTime: 1_500 };
+const MiB = 1024 * 1024;
 
 describeNetns('hosts on one network', () => {
   let lab: NetLab;
@@ -86,6 +87,40 @@ describeNetns('hosts on one network', () => {
       ]),
     );
     for (const one of others) expect(one.met).toHaveLength(3);
+  });
+
+  it('lose the half of a big message that a cut cable left, and nothing else', async () => {
+    const [left, right] = [host(1), host(2)];
+    const [, there] = await startAll([left, right], { gossip, ...TICK });
+    await fullMesh([left, right]);
+    const marks = [left.mark(), right.mark()];
+    // The reader stops in the middle, so that the rest is still to come when the cable is cut.
+    right.tell(`hold ${8 * MiB}`);
+    left.tell(`blast ${there} ${64 * MiB}`);
+    await right.until('held', ({ event }) => event === 'held');
+    left.unplug();
+    right.tell('go');
+    await Promise.all([left.nodeDown(there!, marks[0]), right.nodeDown(`n@${left.address}`, marks[1])]);
+    const parted = [left.mark(), right.mark()];
+    left.plug();
+    await fullMesh([left, right], parted);
+    left.tell(`blast ${there} 7`);
+    await right.until('message', ({ event }) => event === 'message');
+    expect(right.got).toEqual([7]);
+  });
+
+  it('connect anew when one died unheard behind a cut cable and is back before it was missed', async () => {
+    const [left, right] = [host(1), host(2)];
+    await startAll([left, right], { gossip });
+    await fullMesh([left, right]);
+    const [mark, ownMark] = [left.mark(), right.mark()];
+    right.unplug();
+    await right.stop();
+    right.plug();
+    await right.start('n', { gossip });
+    // Its tick time is a minute: only the new life's call tells it.
+    await left.nodeDown(`n@${right.address}`, mark);
+    await Promise.all([left.nodeUp(`n@${right.address}`, mark), right.nodeUp(`n@${left.address}`, ownMark)]);
   });
 
   it('with two interfaces, meet those behind the one that multicastIf names', async () => {

@@ -1,7 +1,14 @@
 import type { Stream, Streams } from '../../src/env/streams.ts';
 
-/** Streams that tell of every chunk that comes, before it is handed on; `at` is the time on the monotonic clock. */
-export function watchedStreams(streams: Streams, heard: (bytes: number, stream: Stream) => void): Streams {
+/**
+ * Streams that tell of every chunk that comes, before it is handed on.
+ * @param isHeld while it answers true, the node cannot resume a stream
+ */
+export function watchedStreams(
+  streams: Streams,
+  heard: (bytes: number, stream: Stream) => void,
+  isHeld: () => boolean = () => false,
+): Streams {
   const watch = (stream: Stream): Stream =>
     new Proxy(stream, {
       get(target, key) {
@@ -14,6 +21,7 @@ export function watchedStreams(streams: Streams, heard: (bytes: number, stream: 
                 handlers.data(chunk);
               },
             });
+        if (key === 'resume') return () => void (isHeld() || target.resume());
         const value = Reflect.get(target, key, target) as unknown;
         return typeof value === 'function' ? value.bind(target) : value;
       },

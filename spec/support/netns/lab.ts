@@ -11,9 +11,10 @@ const PATIENCE_MS = 25_000;
 const LONG_PATIENCE_MS = 55_000;
 
 export interface MemberEvent {
-  readonly event: 'up' | 'nodeup' | 'nodedown' | 'log' | 'counters';
+  readonly event: 'up' | 'nodeup' | 'nodedown' | 'log' | 'counters' | 'message' | 'held';
   readonly name?: string;
   readonly message?: string;
+  readonly bytes?: number;
   readonly counters?: Readonly<Record<string, number>>;
 }
 
@@ -282,9 +283,19 @@ export class Host {
     return this.#events.flatMap(({ event, name }) => (event === 'nodeup' ? [name!] : []));
   }
 
+  /** Gives the node an order (see member.ts). */
+  tell(line: string): void {
+    this.#child?.stdin?.write(`${line}\n`);
+  }
+
+  /** Sizes of the messages that its sink has got. */
+  get got(): readonly number[] {
+    return this.#events.flatMap(({ event, bytes }) => (event === 'message' ? [bytes!] : []));
+  }
+
   async counters(): Promise<Readonly<Record<string, number>>> {
     const since = this.mark();
-    this.#child?.stdin?.write('counters\n');
+    this.tell('counters');
     const { counters } = await this.until('counters', ({ event }) => event === 'counters', since);
     return counters!;
   }
