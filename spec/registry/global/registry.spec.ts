@@ -83,7 +83,7 @@ describe('a name', () => {
       /"throw" or "false"/,
     );
     expect(() => a!.global.send('x', 1)).toThrow(/no process has the global name/);
-    expect(() => a!.global.on('other' as never, () => {})).toThrow(/registered, unregistered, conflict/);
+    expect(() => a!.global.on('other' as 'conflict', () => {})).toThrow(/registered, unregistered, conflict/);
     await expect(a!.global.trans('x', () => 1, { holder: idle(b!) })).rejects.toThrow(/live process of/);
     await expect(a!.global.setLock('x', { nodes: [] })).rejects.toThrow(/at least one/);
     expect([a!, b!].map((node) => node.global.registered())).toEqual([[], []]);
