@@ -30,13 +30,15 @@ import { type Driver, SystemTree } from './kernel/system-tree.ts';
 import { UserOutput } from './kernel/user.ts';
 import { NodeEvents, peerInfo } from './node-events.ts';
 import { aliveOf, hostOf, type ResolvedOptions } from './options.ts';
+import { copier } from './payload/copier.ts';
+import { EtfPayload } from './payload/etf.ts';
+import { MsgpackPayload } from './payload/msgpack.ts';
 import { ProcessSystem } from './process/system.ts';
 import { GLOBAL_NAME_SERVER, GlobalRegistry } from './registry/global/index.ts';
 import { Groups, SCOPES_SUPERVISOR } from './registry/groups/groups.ts';
 import { Telemetry } from './telemetry/events.ts';
 import { Logger } from './telemetry/logger.ts';
 import { atom } from './term/atom.ts';
-import { decodeTerm, encodeTerm } from './term/etf/codec.ts';
 
 export class Rooms {
   /** Changes once, when a node that asks for a name is given one; before its processes are there. */
@@ -177,7 +179,9 @@ export class Rooms {
       telemetry: this.telemetry,
       logger: this.logger,
       rejections: env.rejections,
-      encodeLocal: env.encodesLocal ? (value) => decodeTerm(encodeTerm(value), { binaries }) : undefined,
+      encodeLocal: env.encodesLocal
+        ? copier(payload === 'etf' ? new EtfPayload({ binaries }) : new MsgpackPayload())
+        : undefined,
     });
     sink.unlinked = (id, from, to) => this.processes.signalUnlinkAck(id, from, to);
     this.global = this.#makeGlobal();
