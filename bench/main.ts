@@ -17,6 +17,7 @@ import { Fleet } from './fleet.ts';
 import { describeMachine, machineLines, markdownTable, table } from './report.ts';
 import { type Need, type Result, type Row, type Skipped, summarise } from './row.ts';
 import { discoveryRows } from './rows/discovery.ts';
+import { globalRows } from './rows/global.ts';
 import { groupRows } from './rows/groups.ts';
 import { localRows } from './rows/local.ts';
 import { meshRows } from './rows/mesh.ts';
@@ -32,6 +33,7 @@ const ROWS: readonly Row[] = [
   ...peerRows,
   ...millionRows,
   ...discoveryRows,
+  ...globalRows,
   ...groupRows,
   ...meshRows,
 ];

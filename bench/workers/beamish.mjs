@@ -24,6 +24,8 @@ serve({
   localCalls,
   spawns,
   idleBytes,
+  globalLookups,
+  globalRegistrations,
   groupJoins,
   groupBytes,
   groupSeen,
@@ -195,6 +197,38 @@ async function groupJoins({ count }) {
   for (const pid of pids) node.exit(pid, 'kill');
   if (scope.members('all').length !== 0) throw new Error('not all have left');
   return ms;
+}
+
+/** Reads of the local replica, over a thousand names. */
+async function globalLookups({ count }) {
+  const pid = node.spawn(Idle, []);
+  const names = Array.from({ length: 1_000 }, (_, i) => `name ${i}`);
+  for (const name of names) await node.global.register(name, pid);
+  const { global } = node;
+  let found = 0;
+  const read = () => {
+    for (let i = 0; i < count; i++) if (global.whereis(names[i % 1_000]) === pid) found++;
+  };
+  read();
+  const ms = await timed(read);
+  if (found !== 2 * count) throw new Error('a name was not found');
+  return ms;
+}
+
+/** One after the other; each is confirmed by the other node. */
+async function globalRegistrations({ peer, count }) {
+  await node.connect(peer);
+  await node.global.sync();
+  const round = async (tag) => {
+    const pids = Array.from({ length: count }, () => node.spawn(Idle, []));
+    const ms = await timed(async () => {
+      for (const [i, pid] of pids.entries()) await node.global.register(`${tag} ${i}`, pid);
+    });
+    for (const pid of pids) node.exit(pid, 'kill');
+    return ms;
+  };
+  await round('warm');
+  return await round('hot');
 }
 
 async function groupBytes({ count }) {
