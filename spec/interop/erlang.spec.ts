@@ -115,6 +115,16 @@ describeBeam('the module erlang, asked from afar', () => {
     ).toBe('{undefined,undefined,undefined}');
   });
 
+  it('process_info gives single entries of the dictionary, as OTP 26 and newer ask', async () => {
+    expect(
+      await ask(`P = rpc:call(Node, erlang, whereis, [counter]),
+        {rpc:call(Node, erlang, process_info, [P, {dictionary, '$initial_call'}]),
+         rpc:call(Node, erlang, process_info, [P, [{dictionary, nothing}, trap_exit]])}`),
+    ).toBe(
+      "{{{dictionary,'$initial_call'},{counter,init,1}},[{{dictionary,nothing},undefined},{trap_exit,false}]}",
+    );
+  });
+
   describe('serves the tools of OTP:', () => {
     it('proc_lib knows what an actor is', async () => {
       expect(

@@ -8,7 +8,7 @@ import type { ProcessSystem } from '../process/system.ts';
 import { Atom, atom } from '../term/atom.ts';
 import { Pid } from '../term/identifiers.ts';
 import { charlist } from '../term/list.ts';
-import { type Tuple, tuple } from '../term/tuple.ts';
+import { Tuple, tuple } from '../term/tuple.ts';
 import { ErlangError } from './erpc.ts';
 import type { ExportedModules } from './exports.ts';
 import { ProcessFacts } from './process-info.ts';
@@ -50,6 +50,8 @@ export function erlangModule(view: ErlangView): ExportedModules[string] {
     if (items.length === 0) return facts.all(pid);
     const [asked] = items;
     const one = (item: unknown, isListed: boolean): unknown => {
+      if (item instanceof Tuple && item.length === 2 && item.at(0) === atom('dictionary'))
+        return facts.entry(pid, item.at(1));
       const fact = facts.one(pid, oneOf(item));
       if (fact === null) throw new ErlangError(BADARG);
       return isListed && Array.isArray(fact) ? tuple(item, []) : fact;

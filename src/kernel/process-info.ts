@@ -58,6 +58,15 @@ export class ProcessFacts {
     return this.#item(process, item) ?? (item === 'registered_name' ? [] : null);
   }
 
+  /** One entry of the dictionary, as OTP 26 and newer ask: `{{dictionary, Key}, Value}`. */
+  entry(pid: Pid, key: unknown): Tuple | undefined {
+    const process = this.#processes.lookup(pid);
+    if (process === undefined) return undefined;
+    const entries = this.#value(process, 'dictionary') as Tuple[];
+    const found = entries.find((entry) => entry.elements[0] === key);
+    return tuple(tuple(atom('dictionary'), key), found?.elements[1]);
+  }
+
   #item(process: Process, item: string): Tuple | undefined {
     const value = this.#value(process, item);
     return value === undefined ? undefined : tuple(atom(item), value);

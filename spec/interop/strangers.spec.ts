@@ -1,0 +1,194 @@
+/** Peers that never heard of us, and are no BEAM: erl_call, Jinterface, and a C node made with ei. */
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { actor, at, atom, type Node, type Pid, tuple } from '../../src/index.ts';
+import { inProcess, Lab } from './lab.ts';
+
+const run = promisify(execFile);
+const FIXTURES = fileURLToPath(new URL('./fixtures/', import.meta.url));
+
+const Counter = actor('counter', () => {
+  let n = 0;
+  return { add: (by: number) => (n += by) };
+});
+
+/** Sends back what it was sent, to the pid and to the name `box` of the same node, then its own pid, and ends. */
+const Mirror = actor('mirror', (self) => {
+  self.onMessage((message) => {
+    const [from, what] = message as unknown as [Pid, unknown];
+    self.send(from, tuple(atom('back'), what));
+    self.send(at(from.node, 'box'), atom('by_name'));
+    const brief = self.spawn(async (other) => {
+      // Linked by then; the one that asked is told of the end.
+      await other.receive({ timeout: 300 }).catch(() => undefined);
+      other.exit(atom('enough'));
+    });
+    self.send(at(from.node, 'box'), tuple(atom('link'), brief));
+  });
+  return {};
+});
+
+const root = (() => {
+  const { stdout } = spawnSync('erl', ['-noshell', '-eval', 'io:format("~s", [code:root_dir()]), halt().'], {
+    encoding: 'utf8',
+  });
+  return stdout ?? '';
+})();
+
+/** The folder of an application of the installed OTP, by its beginning. */
+function library(name: string): string {
+  const { stdout } = spawnSync(
+    'erl',
+    ['-noshell', '-eval', `io:format("~s", [code:lib_dir(${name})]), halt().`],
+    {
+      encoding: 'utf8',
+    },
+  );
+  return stdout?.startsWith('/') ? stdout : join(root, 'lib', name);
+}
+
+const jar = join(library('jinterface'), 'priv', 'OtpErlang.jar');
+const ei = library('erl_interface');
+
+/** A suite of what may not be installed: skipped aloud, or a failure with BEAMISH_REQUIRE_BEAM=1. */
+function describeTool(title: string, missing: readonly string[], suite: () => void): void {
+  if (missing.length > 0) {
+    if (process.env.BEAMISH_REQUIRE_BEAM === '1')
+      throw new Error(`"${title}" needs ${missing.join(', ')}, and BEAMISH_REQUIRE_BEAM=1 forbids skipping`);
+    console.warn(`SKIPPED "${title}": not installed: ${missing.join(', ')}`);
+  }
+  describe.skipIf(missing.length > 0)(title, suite);
+}
+
+const without = (...commands: readonly string[]) =>
+  commands.filter((command) => spawnSync('sh', ['-c', `command -v ${command}`]).status !== 0);
+
+let lab: Lab;
+let node: Node;
+let work: string;
+const children: ChildProcess[] = [];
+
+/** Where they find the port mapper, and no home of theirs is touched. */
+const env = () => ({ ...process.env, ERL_EPMD_PORT: String(lab.epmdPort) });
+
+beforeAll(async () => {
+  work = mkdtempSync(join(tmpdir(), 'beamish-strangers-'));
+  lab = await Lab.open();
+  node = await lab.node('host', {
+    exports: {
+      sums: {
+        add: (a: number, b: number) => a + b,
+        fail: () => {
+          throw new TypeError('no');
+        },
+        async speak(this: { io: { write(text: string): Promise<void> } }) {
+          await this.io.write('spoken\n');
+          return atom('done');
+        },
+      },
+    },
+  });
+  node.spawn(Counter, [], { name: 'counter' });
+  node.spawn(Mirror, [], { name: 'mirror' });
+});
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await lab?.close();
+  rmSync(work, { recursive: true, force: true });
+});
+
+describeTool('erl_call', without('erl_call'), () => {
+  const call = async (...args: readonly string[]) => {
+    const all = ['-c', lab.cookie, '-name', node.name, '-h', 'caller', ...args];
+    const { stdout } = await run('erl_call', all, { env: env(), timeout: 20_000 }).catch((error) => error);
+    return String(stdout);
+  };
+
+  it('-a calls exported functions and no others', async () => {
+    expect(await call('-a', 'sums add [2,3]')).toBe('5');
+    expect(await call('-a', 'os cmd ["id"]')).toMatch(/badrpc.*undef/);
+    expect(await call('-a', 'sums fail []')).toMatch(/badrpc.*js_error/);
+  });
+
+  it('-fetch_stdout shows what they print, before the result', async () => {
+    expect(await call('-fetch_stdout', '-a', 'sums speak []')).toBe('spoken\ndone');
+  });
+
+  it('-e and -m are refused: nothing is evaluated here, and the node lives', async () => {
+    const child = spawn('erl_call', ['-c', lab.cookie, '-name', node.name, '-h', 'caller', '-e'], {
+      env: env(),
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (more) => (output += more));
+    child.stdin.end('1+1.');
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(output).toMatch(/undef/);
+    expect(await call('-a', 'sums add [1,1]')).toBe('2');
+  });
+});
+
+describeTool(
+  'Jinterface',
+  [...without('java', 'javac'), ...(existsSync(jar) ? [] : ['erlang-jinterface'])],
+  () => {
+    it('pings, calls, is sent to and linked to, both ways, and does rpc', async () => {
+      await run('javac', ['-cp', jar, '-d', work, join(FIXTURES, 'Visitor.java')], { timeout: 60_000 });
+      const args = ['-cp', `${jar}:${work}`, 'Visitor', node.name, lab.cookie];
+      const { stdout } = await run('java', args, { env: env(), timeout: 60_000 });
+      expect(stdout.trim().split('\n')).toEqual([
+        'ping: true',
+        'ping of nobody: false',
+        'gen_call: true 2',
+        'to its pid: {back,"text"}',
+        'to its name: by_name',
+        'exit: enough',
+        'rpc: 5',
+        expect.stringMatching(/^rpc of what is not exported: \{badrpc,\{'EXIT',\{undef,/),
+      ]);
+    }, 120_000);
+  },
+);
+
+describeTool(
+  'a C node',
+  [...without('gcc'), ...(existsSync(join(ei, 'include', 'ei.h')) ? [] : ['erlang-dev'])],
+  () => {
+    it('connects to us and accepts from us, sends, receives, and does ei_rpc', async () => {
+      const program = join(work, 'cnode');
+      const flags = ['-I', join(ei, 'include'), '-L', join(ei, 'lib')];
+      await run(
+        'gcc',
+        ['-o', program, join(FIXTURES, 'cnode.c'), ...flags, '-D_REENTRANT', '-lei', '-lpthread'],
+        {
+          timeout: 60_000,
+        },
+      );
+      const child = spawn(program, ['cnode', lab.cookie, node.name], {
+        env: env(),
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      children.push(child);
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      const next = async () => (await lines.next()).value;
+      expect(await next()).toBe('rpc: 5');
+      expect(await next()).toBe('answer: {back, "from C"}');
+      expect(await next()).toBe('listening: cnode@127.0.0.1');
+      const answer = await inProcess(node, async (self) => {
+        self.send(at('cnode@127.0.0.1', 'anybody'), tuple(atom('hello'), [1, 2]));
+        const got = await self.receive({ timeout: 20_000 });
+        self.send(at('cnode@127.0.0.1', 'anybody'), atom('bye'));
+        return got;
+      });
+      expect(answer).toBe(atom('got_it'));
+      expect(await next()).toBe(`called by: ${node.name}`);
+      expect(await next()).toBe('name: anybody');
+      expect(await next()).toBe('message: {hello, [1, 2]}');
+    }, 60_000);
+  },
+);
