@@ -5,6 +5,43 @@ const STARTS = 10;
 const AT_MOST_MS = 50;
 const OLD = 'gossip1@127.0.0.1';
 
+const NAMES = 1_000;
+const HEARD_FOR_MS = 5_000;
+const GROUPS = ['230.1.1.251', '233.252.1.32'];
+/** Share of a core that hearing the heartbeats of such a cluster may cost, in per cent. */
+const HEARING_AT_MOST = 2;
+
+/** One node of a thousand, all connected: what it costs to hear the others. */
+function hearing(form: 'plain' | 'encrypted' | 'sealed', options: Record<string, unknown>): Row {
+  return {
+    name: `${NAMES.toLocaleString('en')} names heard, ${form}`,
+    unit: '% of a core',
+    needs: ['beamish'],
+    goals: [{ atMost: HEARING_AT_MOST }],
+    async measure(fleet) {
+      const port = await fleet.gossipPort();
+      const names = Array.from({ length: NAMES }, (_, i) => `node-${i}@10.0.${i >> 8}.${i & 255}`);
+      const ear = fleet.fresh();
+      const crowd = fleet.worker('crowd');
+      try {
+        const gossipOptions = { port, multicastIf: '127.0.0.1', ...options };
+        await ear.ask('gossipAmong', { ...(await fleet.nodeOptions(OLD)), names, gossipOptions });
+        const speak = (ms: number) =>
+          crowd.ask<number>('speak', { names, form, port, groups: GROUPS, multicastIf: '127.0.0.1', ms });
+        // Until the code is warm; then what counts.
+        await speak(HEARD_FOR_MS / 2);
+        const before = await ear.ask<{ cpuMs: number; heard: number }>('cpuMs');
+        const sent = await speak(HEARD_FOR_MS);
+        const after = await ear.ask<{ cpuMs: number; heard: number }>('cpuMs');
+        if (after.heard - before.heard < sent * 0.99) throw new Error('not all heartbeats were heard');
+        return ((after.cpuMs - before.cpuMs) / HEARD_FOR_MS) * 100;
+      } finally {
+        await Promise.all([ear.end(), crowd.end()]);
+      }
+    },
+  };
+}
+
 export const discoveryRows: readonly Row[] = [
   {
     name: 'first heartbeat to connected',
@@ -29,4 +66,7 @@ export const discoveryRows: readonly Row[] = [
       return median(all);
     },
   },
+  hearing('plain', {}),
+  hearing('encrypted', { secret: 'secret' }),
+  hearing('sealed', { secret: 'secret', seal: 'secretbox' }),
 ];

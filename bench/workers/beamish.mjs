@@ -32,6 +32,8 @@ serve({
   tellMembers,
   startGossiping,
   connectMs,
+  gossipAmong,
+  cpuMs,
   ready,
   joinMesh,
   counters,
@@ -284,6 +286,20 @@ function tellMembers() {
 /** The node that is there already: it gossips, and greets whoever does. */
 async function startGossiping({ gossipOptions, ...options }) {
   node = await startNode({ ...options, discovery: gossip(gossipOptions) });
+}
+
+/** A gossiping node to which all these names are connected. */
+async function gossipAmong({ names, gossipOptions, ...options }) {
+  const connected = new Set(names);
+  const strategy = gossip(gossipOptions);
+  const listNodes = () => ({ includes: (name) => connected.has(name) });
+  node = await startNode({ ...options, discovery: { lan: { strategy, listNodes } } });
+}
+
+/** Time that this process has spent computing so far. */
+function cpuMs() {
+  const { user, system } = process.cpuUsage();
+  return { cpuMs: (user + system) / 1000, heard: node.inspect().counters['gossip.heard'] ?? 0 };
 }
 
 /** Answers when this process has loaded all it needs. */

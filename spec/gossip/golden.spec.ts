@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { usualName } from '../../src/gossip/datagram.ts';
 import { encryptedFormat, type GossipFormat, type Heard, plainFormat } from '../../src/gossip/index.ts';
 
 interface Secret {
@@ -38,6 +39,25 @@ describe('datagrams recorded from libcluster', () => {
     for (const { node, variants } of vectors.encode_made)
       for (const datagram of Object.values(variants))
         expect(plainFormat.decode(hex(datagram))).toEqual({ node });
+  });
+
+  it('are read in place, without decoding a term, as long as the name is ASCII', () => {
+    const plain = vectors.encode.filter(({ secret }) => secret === null);
+    expect(plain.length).toBeGreaterThan(5);
+    let read = 0;
+    for (const { node, datagram } of plain) {
+      const name = usualName(hex(datagram));
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is meant
+      if (/^[\u0000-\u007f]*$/.test(node)) expect(name).toBe(node);
+      if (name !== undefined) read += 1;
+    }
+    expect(read).toBeGreaterThan(5);
+    const ours = plainFormat.encode('node-999@10.0.3.231', new Uint8Array());
+    expect(usualName(ours)).toBe('node-999@10.0.3.231');
+    for (const odd of ['heartbeat::', '@b', 'a@', 'a@b@c', 'a b@c'])
+      expect(usualName(plainFormat.encode(odd, new Uint8Array()))).toBe(undefined);
+    expect(usualName(Buffer.concat([ours, Buffer.of(0)]))).toBe(undefined);
+    for (let cut = 11; cut < ours.length; cut += 1) expect(usualName(ours.subarray(0, cut))).toBe(undefined);
   });
 
   it('are what we send, byte for byte as OTP 27 and later write them', () => {

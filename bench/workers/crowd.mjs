@@ -1,0 +1,40 @@
+/** A thousand names that gossip, in one process: what a node of such a cluster hears. */
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { encryptedFormat, GossipWire, plainFormat, sealedFormat } from '../../dist/gossip/index.js';
+import { serve } from './serve.mjs';
+
+serve({ speak });
+
+const formats = {
+  plain: [plainFormat, undefined],
+  encrypted: [encryptedFormat('secret'), undefined],
+  sealed: [undefined, sealedFormat(['secret'])],
+};
+
+/** Speaks for `ms`, each name every 4 to 5 s as in a cluster of more than a hundred, to each group. Gives the datagrams. */
+async function speak({ names, form, port, groups, multicastIf, ms }) {
+  const socket = createSocket('udp4');
+  await new Promise((resolve) => socket.bind(0, resolve));
+  socket.setMulticastInterface(multicastIf);
+  const wires = names.map((name) => new GossipWire({ name, port: 4000, creation: 1 }, ...formats[form]));
+  const due = wires.map((wire) => ({ wire, atMs: Math.random() * 4_500 })).sort((a, b) => a.atMs - b.atMs);
+  const startMs = performance.now();
+  let sent = 0;
+  for (;;) {
+    const nowMs = performance.now() - startMs;
+    if (nowMs >= ms) break;
+    while (due[0].atMs <= nowMs) {
+      const { wire } = due.shift();
+      for (const group of groups)
+        for (const datagram of wire.datagrams(Date.now(), randomBytes)) {
+          socket.send(datagram, port, group);
+          sent += 1;
+        }
+      due.push({ wire, atMs: nowMs + 4_000 + Math.random() * 1_000 });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  socket.close();
+  return sent;
+}
