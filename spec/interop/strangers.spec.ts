@@ -180,7 +180,7 @@ describeTool(
       expect(await next()).toBe('answer: {back, "from C"}');
       expect(await next()).toBe('listening: cnode@127.0.0.1');
       const answer = await inProcess(node, async (self) => {
-        self.send(at('cnode@127.0.0.1', 'anybody'), tuple(atom('hello'), [1, 2]));
+        self.send(at('cnode@127.0.0.1', 'anybody'), tuple(atom('hello'), [1, 2000]));
         const got = await self.receive({ timeout: 20_000 });
         self.send(at('cnode@127.0.0.1', 'anybody'), atom('bye'));
         return got;
@@ -188,7 +188,7 @@ describeTool(
       expect(answer).toBe(atom('got_it'));
       expect(await next()).toBe(`called by: ${node.name}`);
       expect(await next()).toBe('name: anybody');
-      expect(await next()).toBe('message: {hello, [1, 2]}');
+      expect(await next()).toBe('message: {hello, [1, 2000]}');
     }, 60_000);
   },
 );
