@@ -367,9 +367,10 @@ export class Node {
   /**
    * Resolves when less than the high-water mark waits for a node, on the link or for it; at once when that is so, or
    * when the node cannot be reached any more.
+   * @throws the reason of the signal when it is aborted
    */
-  drained(node: string): Promise<void> {
-    return this.#rooms.drained(node);
+  drained(node: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#rooms.drained(node, options.signal);
   }
 
   /** Names that the port mapper of a host knows, with their ports; this machine's when `host` is absent. */

@@ -15,6 +15,7 @@ import type { Env } from './env/index.ts';
 import { offeredFlags } from './handshake/flags.ts';
 import { Admission } from './kernel/admission.ts';
 import { Connections } from './kernel/connections.ts';
+import { Drains } from './kernel/drains.ts';
 import { erlangModule } from './kernel/erlang.ts';
 import { type ExportedModules, Exports } from './kernel/exports.ts';
 import { Inbound } from './kernel/inbound.ts';
@@ -65,7 +66,7 @@ export class Rooms {
   /** Whether a process looks after the port mapper's client. */
   #epmdOwned = false;
   #tree: SystemTree | undefined;
-  readonly #drainWaiters = new Map<string, (() => void)[]>();
+  readonly #drains = new Drains((node) => this.connections.isAboveHighWater(node));
   #stopped: Promise<void> | undefined;
 
   /** @param viewOf what other nodes may ask of this one; not called before the processes are there */
@@ -135,7 +136,7 @@ export class Rooms {
         nodeDown: (connection, reason) => this.#nodeDown(connection, reason),
         // A node that asks for its name calls before it has processes.
         unreachable: (nodeName) => this.processes?.unreachable(nodeName),
-        drained: (nodeName) => this.#wakeDrained(nodeName),
+        drained: (nodeName) => this.#drains.wake(nodeName),
       },
     });
     try {
@@ -166,6 +167,7 @@ export class Rooms {
     const { limits, binaries, payload, actors, topologies } = this.options;
     const { env, creation } = this;
     const sink = new Outbound({
+      drains: this.#drains,
       connections: this.connections,
       snapshots: new Snapshots(payload, limits.frameBytes),
       notSent: (message, error) => void this.processes.requests.failOf(message, error),
@@ -343,17 +345,8 @@ export class Rooms {
     this.events.clear();
   }
 
-  /**
-   * Resolves when less than the high-water mark waits for a node, on the link or for it; at once when that is so, or
-   * when the node cannot be reached any more.
-   */
-  drained(node: string): Promise<void> {
-    if (!this.connections.isAboveHighWater(node)) return Promise.resolve();
-    return new Promise((resolve) => {
-      const waiters = this.#drainWaiters.get(node);
-      if (waiters === undefined) this.#drainWaiters.set(node, [resolve]);
-      else waiters.push(resolve);
-    });
+  drained(node: string, signal?: AbortSignal): Promise<void> {
+    return this.#drains.wait(node, signal);
   }
 
   // ---- what the table of connections asks and tells
@@ -392,7 +385,7 @@ export class Rooms {
     this.#tree?.linkDown(connection);
     this.spawner.nodeDown(name);
     this.processes.nodeDown(name, atom(reason));
-    this.#wakeDrained(name);
+    this.#drains.wake(name);
     this.discovery?.nodeDown(name, reason);
     this.events.nodeDown(name, reason);
     if (name === this.options.namedBy) this.#nameLost(name);
@@ -404,11 +397,5 @@ export class Rooms {
     this.connections.retire(
       `${this.name} has lost its name with the connection to ${giver}, which gave it; start another node`,
     );
-  }
-
-  #wakeDrained(nodeName: string): void {
-    const waiters = this.#drainWaiters.get(nodeName);
-    this.#drainWaiters.delete(nodeName);
-    for (const resolve of waiters ?? []) resolve();
   }
 }

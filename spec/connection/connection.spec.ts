@@ -5,7 +5,7 @@ import type { Env } from '../../src/env/index.ts';
 import { Acceptor } from '../../src/handshake/acceptor.ts';
 import { offeredFlags } from '../../src/handshake/flags.ts';
 import { encodeName } from '../../src/handshake/messages.ts';
-import { at, atom, HandshakeError, type Node, type NodeOptions, tuple } from '../../src/index.ts';
+import { at, atom, ExitError, HandshakeError, type Node, type NodeOptions, tuple } from '../../src/index.ts';
 import { platformEnv } from '../../src/platform/index.ts';
 import { collector, history, Nodes, once } from '../support/nodes.ts';
 import { RawListener, RawPeer } from '../support/raw-peer.ts';
@@ -330,6 +330,43 @@ describe('back-pressure', () => {
     expect(a.send(at(name, 'sink'), 'more')).toBe(true);
     await a.drained(name);
     await a.drained('nobody@127.0.0.1');
+  });
+
+  it('is the same seen from a process, whose end ends its waiting', async () => {
+    const a = await nodes.start();
+    const [peer, name] = await proven(a);
+    peer.deafen();
+    const waiting: Promise<void>[] = [];
+    const patient = new AbortController();
+    const flooded = new Promise<void>((resolve) => {
+      a.spawn(async (self) => {
+        await self.drained(name);
+        while (self.send(at(name, 'sink'), block)) await new Promise((turn) => setImmediate(turn));
+        waiting.push(self.drained(name, { signal: patient.signal }), self.drained(name));
+        resolve();
+        await Promise.allSettled(waiting);
+      });
+    });
+    await flooded;
+    const killed = new Promise<unknown>((resolve) => {
+      const pid = a.spawn(async (self) => {
+        self.drained(name).catch(resolve);
+        await self.receive();
+      });
+      a.send(pid, 'end');
+    });
+    expect(await killed).toBeInstanceOf(ExitError);
+    patient.abort(new Error('enough'));
+    await expect(waiting[0]).rejects.toThrow('enough');
+    await expect(a.drained(name, { signal: patient.signal })).rejects.toThrow('enough');
+    const soon = new AbortController();
+    const aborted = a.drained(name, { signal: soon.signal });
+    soon.abort('no time');
+    await expect(aborted).rejects.toBe('no time');
+    peer.listen();
+    await waiting[1];
+    expect(a.inspect().connections[0]!.unsentBytes).toBeLessThanOrEqual(1024 * 1024);
+    await a.drained(name, { signal: new AbortController().signal });
   });
 
   it('works with a mark below the system’s own buffer', async () => {

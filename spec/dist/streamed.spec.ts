@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LengthFramer } from '../../src/codec/framer.ts';
 import { ByteWriter } from '../../src/codec/writer.ts';
+import { AtomWriter } from '../../src/dist/atom-writer.ts';
 import { BulkQueue } from '../../src/dist/bulk.ts';
 import { DistDecoder } from '../../src/dist/decode.ts';
 import { DistEncoder } from '../../src/dist/encode.ts';
 import { DecodeError, LimitError } from '../../src/errors.ts';
+import { atom } from '../../src/term/atom.ts';
 import { TermDecoder } from '../../src/term/etf/decode.ts';
 import { internPid, type Pid } from '../../src/term/identifiers.ts';
 import { ALL, type Call, recorder } from './recorder.ts';
@@ -64,10 +66,11 @@ function blob(length: number, seed: number): Uint8Array {
 }
 
 /** What a sender's end of a link writes for these messages, fragments of the senders taking turns. */
-function streamOf(messages: readonly { readonly sender: number; readonly data: Uint8Array }[]): Buffer {
+function streamOf(messages: readonly { readonly sender: number; readonly data: unknown }[]): Buffer {
   const bulk = new BulkQueue();
   const writer = new ByteWriter(64);
-  const encoder = new DistEncoder({ features: ALL, frameBytes: 64 * MIB, headers: true, bulk });
+  const atoms = new AtomWriter('a@h', 'b@h');
+  const encoder = new DistEncoder({ features: ALL, frameBytes: 64 * MIB, headers: true, atoms, bulk });
   for (const { sender, data } of messages) encoder.sendSender(writer, pidOf(sender), them, data);
   const parts = [Buffer.from(writer.toBytes())];
   while (!bulk.isEmpty) bulk.next((part) => void parts.push(Buffer.from(part)));
@@ -127,6 +130,24 @@ describe('messages in chunks of any size', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('may be cut inside the header of a first fragment, which names atoms', () => {
+    const names = Array.from({ length: 40 }, (_, i) => atom(`${'long'.repeat(50)}${i}`));
+    const data = blob(100_000, 5);
+    // Twice: the second message refers to what the first has put into the cache.
+    const stream = streamOf([1, 2].map((sender) => ({ sender, data: [names, data] })));
+    for (const cut of [10, 23, 24, 30, 45, 300, 5_000, 9_000, 20_000, 66_000, 140_000]) {
+      const way = new Way();
+      way.push(Uint8Array.from(stream.subarray(0, cut)));
+      way.push(Uint8Array.from(stream.subarray(cut)));
+      expect(way.calls).toHaveLength(2);
+      for (const call of way.calls) {
+        const [seen, bytes] = call[3] as [unknown[], Uint8Array];
+        expect(seen).toEqual(names);
+        expect(Buffer.compare(bytes, data)).toBe(0);
+      }
+    }
   });
 
   it('copy a big binary once: its fragments where it stays, and it is not copied out', () => {

@@ -28,7 +28,7 @@ export interface Whole {
 
 /** One message of which fragments are missing. */
 class Unfinished {
-  /** Number of the fragment that came last; the next must be one less. */
+  /** Number of the fragment that came last, before the first one more than its number; the next must be one less. */
   fragment: number;
   /** The references of its first fragment: later frames may change the cache. */
   readonly refs: readonly Atom[];
@@ -66,7 +66,7 @@ class Unfinished {
 
   #grow(pieceBytes: number, needed: number, limitBytes: number): void {
     // Every fragment but the last is as long as the first, from a real node.
-    const expected = needed + (this.fragment - 1) * pieceBytes;
+    const expected = needed + (this.fragment - 2) * pieceBytes;
     const room = Math.min(expected, needed * ROOM_AHEAD, limitBytes);
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, room));
     grown.set(this.#data.subarray(0, this.bytes));
@@ -105,6 +105,28 @@ export class Assembly {
    * @throws LimitError past a limit
    */
   first(sequence: bigint, fragment: bigint, piece: Buffer, refs: readonly Atom[]): void {
+    const message = this.#begin(sequence, fragment, refs);
+    this.#add(message, piece);
+    message.fragment--;
+  }
+
+  /**
+   * The first of two or more fragments, of `length` bytes of which the first are `here` and the others still come.
+   * @returns where they belong; undefined when `first` is to be told of it once it is whole
+   * @throws LimitError past a limit
+   */
+  firstRoom(
+    sequence: bigint,
+    fragment: bigint,
+    here: Buffer,
+    length: number,
+    refs: readonly Atom[],
+  ): Buffer | undefined {
+    this.#begin(sequence, fragment, refs);
+    return this.room(sequence, fragment, here, length);
+  }
+
+  #begin(sequence: bigint, fragment: bigint, refs: readonly Atom[]): Unfinished {
     const { frameBytes, fragmentedMessages } = this.#limits;
     this.#drop(sequence);
     // Each further fragment holds a byte or more: a greater number announces more than a message may have.
@@ -118,9 +140,9 @@ export class Assembly {
         'fragmentedMessages',
         `more than ${fragmentedMessages} messages are unfinished (limits.fragmentedMessages)`,
       );
-    const message = new Unfinished(Number(fragment), refs);
+    const message = new Unfinished(Number(fragment) + 1, refs);
     this.#open.set(sequence, message);
-    this.#add(message, piece);
+    return message;
   }
 
   /**

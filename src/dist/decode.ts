@@ -152,17 +152,35 @@ export class DistDecoder {
   }
 
   /**
-   * A frame of `length` bytes is coming of which only `buffer[start..end)` is here. If it is a further fragment its
-   * data goes straight to its message: these bytes are taken, and the others belong where the answer says; then
-   * `placed` is to be called. Otherwise `frame` gets it once it is whole.
+   * A frame of `length` bytes is coming of which only `buffer[start..end)` is here. If it is a fragment its data goes
+   * straight to its message: these bytes are taken, and the others belong where the answer says; then `placed` is to
+   * be called. Otherwise `frame` gets it once it is whole.
+   * @throws LimitError when a message is past a limit
    */
   room(buffer: Buffer, start: number, end: number, length: number): Buffer | undefined {
     if (this.#assembly === undefined || end - start < FRAGMENT_BYTES) return undefined;
-    if (buffer[start] !== op.VERSION_MAGIC || buffer[start + 1] !== NEXT_FRAGMENT) return undefined;
+    const kind = buffer[start + 1]!;
+    if (buffer[start] !== op.VERSION_MAGIC || (kind !== NEXT_FRAGMENT && kind !== FIRST_FRAGMENT))
+      return undefined;
     const sequence = buffer.readBigUInt64BE(start + 2);
     const fragment = buffer.readBigUInt64BE(start + 10);
-    const here = buffer.subarray(start + FRAGMENT_BYTES, end);
-    return this.#assembly.room(sequence, fragment, here, length - FRAGMENT_BYTES);
+    let position = start + FRAGMENT_BYTES;
+    if (kind === NEXT_FRAGMENT) {
+      const here = buffer.subarray(position, end);
+      return this.#assembly.room(sequence, fragment, here, length - FRAGMENT_BYTES);
+    }
+    if (fragment < 2n) return undefined;
+    const atoms = this.#atoms!;
+    try {
+      position = atoms.read(buffer, position, end, start);
+    } catch (error) {
+      // Perhaps only cut off: it is read again, to the same effect, with the whole frame.
+      if (error instanceof DecodeError) return undefined;
+      throw error;
+    }
+    const here = buffer.subarray(position, end);
+    const dataBytes = length - (position - start);
+    return this.#assembly.firstRoom(sequence, fragment, here, dataBytes, [...atoms.refs]);
   }
 
   /** The fragment that `room` was asked about has come. Throws as `frame` does. */

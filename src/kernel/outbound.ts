@@ -7,12 +7,14 @@ import { Pid, type Ref } from '../term/identifiers.ts';
 import { inspectTerm } from '../term/print.ts';
 import { tuple } from '../term/tuple.ts';
 import type { Connections } from './connections.ts';
+import type { Drains } from './drains.ts';
 import type { Snapshots } from './snapshot.ts';
 
 const ENCODE_ERROR = atom('encode_error');
 
 export interface OutboundOptions {
   readonly connections: Connections;
+  readonly drains: Drains;
   readonly snapshots: Snapshots;
   /** A message that waited for its link, and then proved to be none that the peer reads: its sender has gone on. */
   notSent(message: unknown, error: EncodeError): void;
@@ -29,13 +31,15 @@ export interface OutboundOptions {
  */
 export class Outbound implements SignalSink {
   readonly #connections: Connections;
+  readonly #drains: Drains;
   readonly #snapshots: Snapshots;
   readonly #notSent: (message: unknown, error: EncodeError) => void;
   /** Told of an unlink that no peer will acknowledge. */
   unlinked: (id: bigint, from: Pid, to: Pid) => void = () => {};
 
-  constructor({ connections, snapshots, notSent }: OutboundOptions) {
+  constructor({ connections, drains, snapshots, notSent }: OutboundOptions) {
     this.#connections = connections;
+    this.#drains = drains;
     this.#snapshots = snapshots;
     this.#notSent = notSent;
   }
@@ -50,6 +54,10 @@ export class Outbound implements SignalSink {
     const link = this.#connections.up(node);
     if (link !== undefined) return link.sendToName(from, name, message);
     return this.#later(node, message, (made, sent) => made.sendToName(from, name, sent));
+  }
+
+  drained(node: string, signal: AbortSignal, other: AbortSignal | undefined): Promise<void> {
+    return this.#drains.wait(node, signal, other);
   }
 
   hasAlias(node: string): boolean {

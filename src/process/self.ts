@@ -123,6 +123,18 @@ export class Self {
     return this.#live().system.send(to, message, this.#process);
   }
 
+  /**
+   * Resolves when less than the high-water mark waits for a node, so that `send` answers true again; at once when that
+   * is so, and when the node cannot be reached any more.
+   * @throws ExitError when this process ends first; the reason of the signal when it is aborted
+   */
+  drained(node: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const process = this.#process;
+    if (process.state === DEAD) return Promise.reject(process.system.deadError(process));
+    const { sink } = process.system;
+    return sink.drained?.(node, this.signal, options.signal) ?? Promise.resolve();
+  }
+
   /** Calls a method and waits for its answer, 5,000 ms at most. */
   call<T, M extends MethodName<NoInfer<T>>>(
     to: Destination<T>,

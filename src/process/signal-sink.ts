@@ -10,6 +10,11 @@ export interface SignalSink {
   /** False when the link to that node is above its high-water mark, or the message was dropped. Throws EncodeError. */
   send(from: Pid, to: Pid, message: unknown): boolean;
   sendName(from: Pid, node: string, name: Atom, message: unknown): boolean;
+  /**
+   * Resolves when the link to that node is below its mark, or gone; rejects with the reason of a signal that is aborted
+   * first. When absent: no `send` answers false for its mark.
+   */
+  drained?(node: string, signal: AbortSignal, other: AbortSignal | undefined): Promise<void>;
   /** Whether that node is connected and takes ALIAS_SEND. When absent: no node does. */
   hasAlias?(node: string): boolean;
   sendAlias(from: Pid, alias: Ref, message: unknown): boolean;

@@ -221,18 +221,18 @@ class SimStream implements Stream {
     return false;
   }
 
+  writeAll(pieces: readonly Uint8Array[]): boolean {
+    let taken = true;
+    for (const piece of pieces) taken = this.write(piece);
+    return taken;
+  }
+
   /** Who asks a port mapper for a node is about to connect to it. */
   #noteLookUp(bytes: Uint8Array): void {
     if (bytes.length < 4 || bytes[2] !== PORT_PLEASE2_REQ) return;
     const alive = Buffer.from(bytes.subarray(3)).toString('utf8');
     const name = `${alive}@${this.#peer.#process.machine.name}`;
     this.#network.dialled(this.#process.name, name, 'asked its port mapper');
-  }
-
-  writeAll(pieces: readonly Uint8Array[]): boolean {
-    let taken = true;
-    for (const piece of pieces) taken = this.write(piece);
-    return taken;
   }
 
   pause(): void {

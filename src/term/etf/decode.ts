@@ -274,7 +274,7 @@ export class TermDecoder extends IdentifierReader {
 
   /** Bytes to keep. Where they are most of memory that is ours they stay there, and keep the little that is around them. @internal */
   copy(b: Buffer, start: number, length: number): Uint8Array {
-    if (this.isOwn && length > b.buffer.byteLength >> 1)
+    if (this.isOwn && length >= b.buffer.byteLength >> 1)
       return new Uint8Array(b.buffer, b.byteOffset + start, length);
     return copyOf(b, start, length);
   }

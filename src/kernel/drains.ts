@@ -1,0 +1,45 @@
+/** Who waits until less is queued for a node than its high-water mark. */
+export class Drains {
+  readonly #isAbove: (node: string) => boolean;
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  /** @param isAbove - whether more waits for a node than the mark, on its link or for one */
+  constructor(isAbove: (node: string) => boolean) {
+    this.#isAbove = isAbove;
+  }
+
+  /**
+   * Resolves when less than the mark waits for the node, at once when that is so, and when it cannot be reached any
+   * more, since then nothing waits. Rejects with the reason of a signal that is aborted first.
+   */
+  wait(node: string, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+    const given = signals.filter((signal) => signal !== undefined);
+    for (const signal of given) if (signal.aborted) return Promise.reject(signal.reason);
+    if (!this.#isAbove(node)) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        for (const signal of given) signal.removeEventListener('abort', abort);
+      };
+      const wake = (): void => {
+        leave();
+        resolve();
+      };
+      const abort = (event: Event): void => {
+        leave();
+        const waiting = this.#waiting.get(node);
+        if (waiting?.delete(wake) && waiting.size === 0) this.#waiting.delete(node);
+        reject((event.target as AbortSignal).reason);
+      };
+      for (const signal of given) signal.addEventListener('abort', abort);
+      const waiting = this.#waiting.get(node);
+      if (waiting === undefined) this.#waiting.set(node, new Set([wake]));
+      else waiting.add(wake);
+    });
+  }
+
+  wake(node: string): void {
+    const waiting = this.#waiting.get(node);
+    this.#waiting.delete(node);
+    for (const wake of waiting ?? []) wake();
+  }
+}
