@@ -12,7 +12,7 @@ function bench(highWaterBytes: number, bulk?: BulkQueue) {
   const written: Buffer[] = [];
   const turns: (() => void)[] = [];
   const timers = new Map<number, () => void>();
-  const state = { bufferedBytes: 0, takes: true, drained: 0 };
+  const state = { bufferedBytes: 0, takes: true, drained: 0, nowMs: 0 };
   const stream: Stream = {
     remoteHost: '',
     remotePort: 0,
@@ -39,7 +39,7 @@ function bench(highWaterBytes: number, bulk?: BulkQueue) {
   let lastTimer = 0;
   const clock: Clock = {
     wallMs: () => 0,
-    nowMs: () => 0,
+    nowMs: () => state.nowMs,
     setTimeout: (fn) => {
       timers.set(++lastTimer, fn);
       return lastTimer;
@@ -158,6 +158,37 @@ describe('an outbox', () => {
     expect(written.reduce((sum, { length }) => sum + length, 0)).toBe(2_000_000 + 31 * 22 + 1);
     expect(state.drained).toBe(1);
     expect(timers.size).toBe(0);
+  });
+
+  it('gives fragments less room while small frames go beside them, and all of it later', () => {
+    const bulk = new BulkQueue();
+    const { outbox, state, send, turn, tickTimers, pendingTurns, written } = bench(100_000_000, bulk);
+    const turnBytes = (): number => {
+      written.length = 0;
+      turn();
+      return written.reduce((sum, { length }) => sum + length, 0);
+    };
+    bulk.message(PID, Buffer.alloc(4_000_000), 0, Math.ceil(4_000_000 / 65_536));
+    outbox.wrote();
+    expect(turnBytes()).toBeGreaterThan(500_000);
+    send(50);
+    expect(turnBytes()).toBeLessThan(350_000);
+    // The frame went first, and nothing more goes until a millisecond has passed.
+    expect(written[0]).toHaveLength(50);
+    expect(pendingTurns()).toBe(0);
+    send(50);
+    expect(turnBytes()).toBe(50);
+    tickTimers();
+    const polite = turnBytes();
+    expect(polite).toBeGreaterThan(200_000);
+    expect(polite).toBeLessThan(350_000);
+    state.nowMs = 100;
+    tickTimers();
+    expect(turnBytes()).toBeGreaterThan(500_000);
+    expect(pendingTurns()).toBe(1);
+    outbox.close();
+    turn();
+    expect(pendingTurns()).toBe(0);
   });
 
   it('does not wait for the end of a turn that sends a lot', () => {

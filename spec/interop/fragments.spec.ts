@@ -54,6 +54,14 @@ function watched(onBytes: (count: number) => void): Env {
   };
 }
 
+/**
+ * Small calls must not wait for big messages: 5 ms is the promise for a machine that has time, and one that has not is
+ * measured by what the same calls take without them.
+ */
+function expectPassing(medianMs: number, aloneMs: number): void {
+  expect(medianMs).toBeLessThan(Math.max(5, 25 * aloneMs));
+}
+
 /** Calls one after the other for as long as `running`, and the median of what they took. */
 async function medianCallMs(node: Node, beam: Beam, running: () => boolean): Promise<number> {
   const took: number[] = [];
@@ -85,6 +93,8 @@ describeBeam('big messages', () => {
 
   it('of 100 MB to a BEAM let small calls pass', async () => {
     const data = blob(100 * MB, 1);
+    let left = 200;
+    const aloneMs = await medianCallMs(node, beam, () => --left > 0);
     let done = false;
     const answered = inProcess(node, async (self) => {
       self.send(at(beam.name, 'sum'), tuple(self.pid, atom('big'), data));
@@ -96,10 +106,12 @@ describeBeam('big messages', () => {
     const answer = await answered;
     expect(answer.at(2)).toBe(100 * MB);
     expect(Buffer.from(bytes(answer.at(1) as Uint8Array)).toString('hex')).toBe(md5(data));
-    expect(medianMs).toBeLessThan(5);
+    expectPassing(medianMs, aloneMs);
   }, 120_000);
 
   it('of 100 MB from a BEAM let small calls pass', async () => {
+    let left = 200;
+    const aloneMs = await medianCallMs(node, beam, () => --left > 0);
     let done = false;
     const received = inProcess(node, async (self) => {
       self.register('sink');
@@ -113,7 +125,7 @@ describeBeam('big messages', () => {
       lists:flatten([io_lib:format("~2.16.0b", [Byte]) || <<Byte>> <= erlang:md5(Bin)])`);
     const medianMs = await medianCallMs(node, beam, () => !done);
     expect(await sent).toBe(`"${md5(await received)}"`);
-    expect(medianMs).toBeLessThan(5);
+    expectPassing(medianMs, aloneMs);
   }, 120_000);
 
   it('of many processes to a BEAM arrive whole, in the order of each sender', async () => {

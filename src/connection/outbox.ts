@@ -16,6 +16,15 @@ const LONG_BYTES = 512 * 1024;
  * than this; weighed against turns of the event loop per megabyte.
  */
 const BULK_BYTES = 512 * 1024;
+/**
+ * While others send small frames on the link, fragments get this much of each millisecond: 256 MiB/s. More would fill
+ * the systems' buffers on the way, which hold tens of megabytes, with what a slower reader has yet to read; and small
+ * frames queue behind that.
+ */
+const POLITE_BYTES = 256 * 1024;
+const POLITE_PAUSE_MS = 1;
+/** How long after a small frame others are taken to follow. */
+const POLITE_FOR_MS = 25;
 /** How often a link above its mark is looked at where its stream has not promised to tell when it has emptied. */
 const LOOK_MS = 10;
 
@@ -34,6 +43,9 @@ export class Outbox {
   /** The stream has not taken the last fragments yet: `drain` follows. */
   #bulkWaits = false;
   #scheduled = false;
+  /** When small frames were last sent while fragments waited. */
+  #smallAtMs = Number.NEGATIVE_INFINITY;
+  #pause: TimerHandle | undefined;
   #closed = false;
   /** What the writer holds before this was given to the stream, which has not taken all of it. */
   #givenTo = 0;
@@ -85,6 +97,11 @@ export class Outbox {
     return this.#bulk === undefined ? 0 : this.#bulk.bytes;
   }
 
+  /** Not while the stream is full or others come first: asking each turn would keep an idle program busy. */
+  get #mayFeed(): boolean {
+    return this.#bulkBytes > 0 && !this.#bulkWaits && !this.#closed && this.#pause === undefined;
+  }
+
   /**
    * Frames were appended: see that they leave. False when the link is above its high-water mark; `drained` is
    * called once it has emptied.
@@ -110,13 +127,18 @@ export class Outbox {
   /** Hands everything to the stream, fragments too: for the end. */
   flushAll(): void {
     this.flush();
-    while (!this.#closed && this.#bulkBytes > 0) this.#feed();
+    while (!this.#closed && this.#bulkBytes > 0) this.#feed(BULK_BYTES);
   }
 
   flush(): void {
     const bytes = this.#newBytes;
     if (bytes === 0 || this.#closed) return;
     const { writer } = this;
+    const bulk = this.#bulk;
+    if (bulk !== undefined && bulk.bytes > 0) {
+      if (bytes > bulk.begunBytes) this.#smallAtMs = this.#clock.nowMs();
+      bulk.begunBytes = 0;
+    }
     this.writtenBytes += bytes;
     this.writes++;
     this.#stream.write(writer.buffer.subarray(this.#givenTo, writer.position));
@@ -128,8 +150,7 @@ export class Outbox {
   drain(): void {
     this.#reuse();
     if (this.#unsentBytes === 0) this.#bulkWaits = false;
-    // Not while the stream is full: asking each turn would keep an idle program busy.
-    if (this.#bulkBytes > 0 && !this.#bulkWaits && !this.#closed) this.#schedule();
+    if (this.#mayFeed) this.#schedule();
     if (!this.#aboveHighWater || this.#closed || this.waitingBytes > this.#highWaterBytes) return;
     this.#aboveHighWater = false;
     this.#clock.clearTimeout(this.#look);
@@ -148,13 +169,23 @@ export class Outbox {
     this.#forget();
     this.#bulk?.clear();
     this.#clock.clearTimeout(this.#look);
+    this.#clock.clearTimeout(this.#pause);
   }
 
   #onTurn = (): void => {
     this.#scheduled = false;
     this.flush();
-    if (this.#bulkBytes > 0 && !this.#bulkWaits && !this.#closed) this.#feed();
+    if (this.#mayFeed) {
+      const polite = this.#clock.nowMs() - this.#smallAtMs < POLITE_FOR_MS;
+      this.#feed(polite ? POLITE_BYTES : BULK_BYTES);
+      if (polite) this.#pause = this.#clock.setTimeout(this.#onPause, POLITE_PAUSE_MS);
+    }
     if (this.#aboveHighWater) this.#lookAgain();
+  };
+
+  #onPause = (): void => {
+    this.#pause = undefined;
+    if (this.#mayFeed) this.#schedule();
   };
 
   #forget(): void {
@@ -183,11 +214,11 @@ export class Outbox {
   }
 
   /** Gives the stream some fragments, all in one write. */
-  #feed(): void {
+  #feed(atMost: number): void {
     const bulk = this.#bulk!;
     const pieces = this.#pieces;
     const before = this.writtenBytes;
-    while (!bulk.isEmpty && this.writtenBytes - before < BULK_BYTES) {
+    while (!bulk.isEmpty && this.writtenBytes - before < atMost) {
       const whole = bulk.next(this.#take);
       if (whole !== undefined) this.#lent.push(whole);
     }
@@ -196,7 +227,7 @@ export class Outbox {
     pieces.length = 0;
     this.#reuse();
     // A turn later, and not when the stream drains: that can be at once, and others want their turn too.
-    if (!this.#bulkWaits && !bulk.isEmpty) this.#schedule();
+    if (!this.#bulkWaits && !bulk.isEmpty && atMost === BULK_BYTES) this.#schedule();
   }
 
   #take = (bytes: Buffer): void => {

@@ -41,6 +41,8 @@ export class BulkQueue {
   bytes = 0;
   /** The longest message since nothing waited: what a limit on waiting bytes must leave room for. */
   longestBytes = 0;
+  /** Bytes of first fragments that were written where other frames are; whoever sends those sets it to 0. */
+  begunBytes = 0;
   readonly #lanes = new Map<Pid, Lane>();
   readonly #behindAll: Item[] = [];
   #numbers = 0;

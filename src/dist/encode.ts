@@ -385,6 +385,7 @@ export class DistEncoder {
     else indexes.write(w.buffer, start + 4 + FRAGMENT_HEAD_BYTES);
     w.position = start + 4 + header;
     w.bytes(data.subarray(0, FRAGMENT_DATA_BYTES));
+    bulk.begunBytes += w.position - start;
     bulk.message(from, data, FRAGMENT_DATA_BYTES, fragments - 1);
     return true;
   }
