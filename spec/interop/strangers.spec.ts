@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { actor, at, atom, type Node, type Pid, tuple } from '../../src/index.ts';
-import { inProcess, Lab } from './lab.ts';
+import { inProcess, Lab, once } from './lab.ts';
 
 const run = promisify(execFile);
 const FIXTURES = fileURLToPath(new URL('./fixtures/', import.meta.url));
@@ -160,6 +160,8 @@ describeTool(
   [...without('gcc'), ...(existsSync(join(ei, 'include', 'ei.h')) ? [] : ['erlang-dev'])],
   () => {
     it('connects to us and accepts from us, sends, receives, and does ei_rpc', async () => {
+      // What is sent before the end of its first link is noticed goes down with that.
+      const left = once(node, 'nodedown', 'cnode@127.0.0.1');
       const program = join(work, 'cnode');
       const flags = ['-I', join(ei, 'include'), '-L', join(ei, 'lib')];
       await run(
@@ -179,6 +181,7 @@ describeTool(
       expect(await next()).toBe('rpc: 5');
       expect(await next()).toBe('answer: {back, "from C"}');
       expect(await next()).toBe('listening: cnode@127.0.0.1');
+      await left;
       const answer = await inProcess(node, async (self) => {
         self.send(at('cnode@127.0.0.1', 'anybody'), tuple(atom('hello'), [1, 2000]));
         const got = await self.receive({ timeout: 20_000 });
