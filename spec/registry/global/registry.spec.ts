@@ -104,8 +104,12 @@ describe('a name', () => {
     const [a, b] = await cluster('a', 'b');
     // Somebody has the lock on names and keeps it.
     const release = open();
-    const busy = b!.global.trans(atom('global'), () => release.promise);
-    await expect.poll(async () => await a!.global.setLock(atom('global'), { retries: 0 })).toBe(false);
+    const inside = open();
+    const busy = b!.global.trans(atom('global'), () => {
+      inside.resolve();
+      return release.promise;
+    });
+    await inside.promise;
     await expect(a!.global.register('x', idle(a!), { timeout: 20 })).rejects.toMatchObject({
       code: 'CallTimeoutError',
     });
@@ -266,8 +270,14 @@ describe('a name server', () => {
 describe('a lock', () => {
   it('is let go when the node of its holder goes, and trans gives what its function gives', async () => {
     const [a, b, c] = await cluster('a', 'b', 'c');
-    void c!.global.trans('mine', () => new Promise(() => {})).catch(() => {});
-    await expect.poll(() => a!.global.setLock('mine', { retries: 0 })).toBe(false);
+    const inside = open();
+    const held = (): Promise<never> => {
+      inside.resolve();
+      return new Promise(() => {});
+    };
+    void c!.global.trans('mine', held).catch(() => {});
+    await inside.promise;
+    expect(await a!.global.setLock('mine', { retries: 0 })).toBe(false);
     await c!.stop();
     expect(await b!.global.trans('mine', async () => 'done')).toBe('done');
     await expect(
@@ -281,12 +291,17 @@ describe('a lock', () => {
   it('that its holder loses is told to the function that runs under it', async () => {
     const [a] = await cluster('a', 'b');
     const holder = idle(a!);
+    const inside = open();
     const lost = a!.global.trans(
       'mine',
-      (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      (signal) => {
+        inside.resolve();
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
       { holder },
     );
-    await expect.poll(() => a!.global.setLock(tuple('mine', 'other'), { retries: 0 })).toBe(false);
+    await inside.promise;
+    expect(await a!.global.setLock(tuple('mine', 'other'), { retries: 0 })).toBe(false);
     a!.exit(holder, 'kill');
     await expect(lost).rejects.toThrow(/holder of the lock/);
   });

@@ -61,7 +61,7 @@ export interface LockerOptions {
   readonly wishes: Wishes;
   readonly random: Random;
   /** A join that has the lock and does not come to its end within this is given up, with its peer. */
-  readonly joinLimitMs: number;
+  readonly joinLimitMs: () => number;
   /** Both sides are locked: names may be exchanged. */
   readonly lockIsSet: (node: string, tag: number, lock: Lock) => void;
   /** The peer keeps the lock and does not go on. */
@@ -240,7 +240,7 @@ export class Locker {
         this.#idle();
         return;
       }
-      this.#limit = this.#o.wishes.after(this.#o.joinLimitMs, () => {
+      this.#limit = this.#o.wishes.after(this.#o.joinLimitMs(), () => {
         this.#limit = undefined;
         this.#o.stuck(him.node);
       });

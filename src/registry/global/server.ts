@@ -25,7 +25,7 @@ import { Pid, type Ref } from '../../term/identifiers.ts';
 import { inspectTerm } from '../../term/print.ts';
 import { Tuple, tuple } from '../../term/tuple.ts';
 import { FAILED } from './joins.ts';
-import { type GlobalEvent, GlobalMachine, MALFORMED } from './machine.ts';
+import { type GlobalEvent, GlobalMachine, MALFORMED, MS_PER_NAME } from './machine.ts';
 import { GLOBAL_NAME_SERVER } from './messages.ts';
 import type { NameTable } from './names.ts';
 import type { Change } from './registrar.ts';
@@ -314,6 +314,7 @@ class Server {
     const { processes } = this.#o;
     const replies: [string, unknown][] = [];
     const silent: string[] = [];
+    const limitMs = this.#o.answerLimitMs + MS_PER_NAME * this.#o.table.size;
     let left = nodes.length;
     const answered = (): void => {
       left -= 1;
@@ -322,12 +323,7 @@ class Server {
       this.#later({ type: 'replies', id, replies });
     };
     for (const node of nodes) {
-      const call = processes.call(
-        nameServerOf(node),
-        request,
-        { timeout: this.#o.answerLimitMs },
-        this.#roles[from],
-      );
+      const call = processes.call(nameServerOf(node), request, { timeout: limitMs }, this.#roles[from]);
       call.then(
         (reply) => {
           replies.push([node, reply]);
