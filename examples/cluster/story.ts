@@ -97,9 +97,14 @@ export const STORY: readonly StoryStep[] = [
 export const FAREWELL: StoryStep = {
   title: 'all stop, and every process ends by itself',
   async run(cluster) {
+    // Who was killed a moment ago may not be gone yet, and is not asked to stop.
+    const killed = MEMBER_NAMES.filter((name) => {
+      const { status, killedAtMs } = cluster.state.members[name];
+      return status !== 'down' && killedAtMs !== undefined;
+    });
     const exits: string[] = [];
     const off = cluster.onEvent((event) => {
-      if (event.type === 'gone') exits.push(event.how);
+      if (event.type === 'gone' && !killed.includes(event.node)) exits.push(event.how);
     });
     const stragglers = await cluster.stop();
     off();

