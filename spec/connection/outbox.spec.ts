@@ -150,6 +150,8 @@ describe('an outbox', () => {
     expect(timers.size).toBe(1);
     const before = written.length;
     expect(before).toBeGreaterThan(0);
+    // One turn's share, and no more until the stream has room.
+    expect(written.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(700_000);
     state.bufferedBytes = 0;
     state.takes = true;
     outbox.drain();
