@@ -22,6 +22,8 @@ export interface CheckOptions {
   readonly withinMs?: number;
   /** How much longer it must stay so, in virtual milliseconds. @default 0 */
   readonly quietMs?: number;
+  /** Called at the end, when all of that held: what it throws is a failure too. */
+  readonly finally?: (cluster: SimCluster) => void | Promise<void>;
 }
 
 const KNOWN: readonly (keyof CheckOptions)[] = [
@@ -32,6 +34,7 @@ const KNOWN: readonly (keyof CheckOptions)[] = [
   'eventually',
   'withinMs',
   'quietMs',
+  'finally',
 ];
 /** Longer than any rest between two attempts to connect, and than it takes to miss a node. */
 const WITHIN_MS = 200_000;
@@ -99,6 +102,7 @@ export async function checkConvergence(plan: FaultPlan, options: CheckOptions = 
           reason,
         );
     }
+    await options.finally?.(cluster);
   } catch (error) {
     if (error instanceof Error) error.message += `\nthe plan:\n${describePlan(plan)}`;
     throw error;

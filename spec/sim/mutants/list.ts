@@ -1,0 +1,159 @@
+/**
+ * Deliberate bugs, each of a kind that has been seen in some cluster, with the property that must catch it. They are made
+ * in the text of one file; the house itself holds no switch for them.
+ */
+import type { PROPERTIES } from '../properties.ts';
+
+export interface Mutant {
+  /** What the bug is. */
+  readonly bug: string;
+  /** Below src. */
+  readonly file: string;
+  /** Text that stands there just once. */
+  readonly find: string;
+  readonly replace: string;
+  readonly caughtBy: keyof typeof PROPERTIES;
+  /** Seeds that are tried. @default 12 */
+  readonly seeds?: number;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    bug: 'a pid of an earlier life is taken for one of this life',
+    file: 'process/system.ts',
+    find: 'if (pid.node !== this.node || pid.creation !== this.creation) return undefined;',
+    replace: 'if (pid.node !== this.node) return undefined;',
+    caughtBy: 'promisesAreKept',
+  },
+  {
+    bug: 'no rest between two attempts to connect',
+    file: 'discovery/connect-queue.ts',
+    find: 'entry.restUntilMs = nowMs + drawnMs;',
+    replace: 'entry.restUntilMs = nowMs + 1;',
+    caughtBy: 'strangersStayOut',
+  },
+  {
+    bug: 'a node is given up for ever after four failures',
+    file: 'discovery/connect-queue.ts',
+    find: 'entry.restUntilMs = nowMs + drawnMs;',
+    replace: 'entry.restUntilMs = entry.failures > 3 ? Number.MAX_SAFE_INTEGER : nowMs + drawnMs;',
+    caughtBy: 'theMapperReturns',
+  },
+  {
+    bug: 'a node that is dead is dialled for ever, though nobody names it any more',
+    file: 'discovery/connect-queue.ts',
+    find: "entry.phase = 'resting';",
+    replace: "entry.phase = 'resting'; entry.heard = 1;",
+    caughtBy: 'theDeadStayOut',
+  },
+  {
+    bug: 'a silent peer is never given up',
+    file: 'dist/ticker.ts',
+    find: "if (!heard && this.#lastHeard === check) return 'net_tick_timeout';",
+    replace: '',
+    caughtBy: 'theDeadStayOut',
+  },
+  {
+    bug: 'a peer is given up at the first check that heard nothing',
+    file: 'dist/ticker.ts',
+    find: 'if (!heard && this.#lastHeard === check)',
+    replace: 'if (!heard)',
+    caughtBy: 'theFrozenAreNotGivenUp',
+  },
+  {
+    bug: 'no ticks on a quiet link',
+    file: 'dist/ticker.ts',
+    find: "return silent || (this.#hidden && !heard) ? 'tick' : 'nothing';",
+    replace: "return 'nothing';",
+    caughtBy: 'theFrozenAreNotGivenUp',
+  },
+  {
+    bug: 'any digest proves the cookie',
+    file: 'handshake/digest.ts',
+    find: 'return a.length === b.length && timingSafeEqual(a, b);',
+    replace: 'return a.length === b.length;',
+    caughtBy: 'strangersStayOut',
+  },
+  {
+    bug: 'plain heartbeats are taken where a secret is set',
+    file: 'gossip/encrypted.ts',
+    find: "if (hasPrelude(datagram)) return { ignored: 'unencrypted' };",
+    replace: 'if (hasPrelude(datagram)) return decodeHeartbeat(datagram);',
+    caughtBy: 'strangersStayOut',
+  },
+  {
+    bug: 'sealed datagrams are taken again',
+    file: 'gossip/freshness.ts',
+    find: "if (bit === 0 || creation !== sender.creation || (sender.taken & bit) !== 0) return 'replayed';",
+    replace: '',
+    caughtBy: 'replaysChangeNothing',
+  },
+  {
+    bug: 'one message in fifty is lost',
+    file: 'kernel/inbound.ts',
+    find: 'this.#processes.deliver(to, message);',
+    replace: 'if (this.received % 50 !== 0) this.#processes.deliver(to, message);',
+    caughtBy: 'promisesAreKept',
+  },
+  {
+    bug: 'one message in fifty comes twice',
+    file: 'kernel/inbound.ts',
+    find: 'this.#processes.deliver(to, message);',
+    replace:
+      'this.#processes.deliver(to, message); if (this.received % 50 === 0) this.#processes.deliver(to, message);',
+    caughtBy: 'promisesAreKept',
+  },
+  {
+    bug: 'one message in fifty is overtaken by the next',
+    file: 'kernel/inbound.ts',
+    find: 'this.#processes.deliver(to, message);',
+    replace:
+      'const late = (this as unknown as { late?: () => void }).late; if (this.received % 50 === 0) { (this as unknown as { late: () => void }).late = () => this.#processes.deliver(to, message); return; } this.#processes.deliver(to, message); if (late) { (this as unknown as { late?: () => void }).late = undefined; late(); }',
+    caughtBy: 'promisesAreKept',
+  },
+  {
+    bug: 'a lost connection tells no monitor',
+    file: 'process/signals.ts',
+    find: 'watcher.post(new Down(monitor.ref, monitor.by, NOCONNECTION));',
+    replace: '',
+    caughtBy: 'promisesAreKept',
+  },
+  {
+    bug: 'a process that ends tells its monitors twice',
+    file: 'process/signals.ts',
+    find: 'if (watcher.state !== DEAD) watcher.post(new Down(ref, monitor.by, reason));',
+    replace:
+      'for (let twice = 0; twice < 2; twice++) if (watcher.state !== DEAD) watcher.post(new Down(ref, monitor.by, reason));',
+    caughtBy: 'promisesAreKept',
+  },
+  {
+    bug: 'watchers on a lost node stay on the books',
+    file: 'process/signals.ts',
+    find: 'for (const monitor of ties.watchers.values()) leaveWatcher(monitor.target as Process, monitor);',
+    replace: '',
+    caughtBy: 'promisesAreKept',
+    seeds: 30,
+  },
+  {
+    bug: 'a transient child that was killed is not started again',
+    file: 'actor/supervision.ts',
+    find: "(restart === 'transient' && !isCleanExit(reason))",
+    replace: 'false',
+    caughtBy: 'promisesAreKept',
+  },
+  {
+    bug: 'a link that was replaced stays open',
+    file: 'kernel/connections.ts',
+    find: "old.close(undefined, 'replaced');",
+    replace: '',
+    caughtBy: 'membershipConverges',
+  },
+  {
+    bug: 'heartbeats ten times as often',
+    file: 'gossip/machine.ts',
+    find: 'export const MAX_HEARTBEAT_PAUSE_MS = 5_000;',
+    replace: 'export const MAX_HEARTBEAT_PAUSE_MS = 500;',
+    caughtBy: 'costsAreBounded',
+    seeds: 1,
+  },
+];
