@@ -91,24 +91,24 @@ export const MUTANTS: readonly Mutant[] = [
   {
     bug: 'one message in fifty is lost',
     file: 'kernel/inbound.ts',
-    find: 'this.#processes.deliver(to, message);',
-    replace: 'if (this.received % 50 !== 0) this.#processes.deliver(to, message);',
+    find: 'else this.#processes.deliver(to, message);',
+    replace: 'else if (this.received % 50 !== 0) this.#processes.deliver(to, message);',
     caughtBy: 'promisesAreKept',
   },
   {
     bug: 'one message in fifty comes twice',
     file: 'kernel/inbound.ts',
-    find: 'this.#processes.deliver(to, message);',
+    find: 'else this.#processes.deliver(to, message);',
     replace:
-      'this.#processes.deliver(to, message); if (this.received % 50 === 0) this.#processes.deliver(to, message);',
+      'else { this.#processes.deliver(to, message); if (this.received % 50 === 0) this.#processes.deliver(to, message); }',
     caughtBy: 'promisesAreKept',
   },
   {
     bug: 'one message in fifty is overtaken by the next',
     file: 'kernel/inbound.ts',
-    find: 'this.#processes.deliver(to, message);',
+    find: 'else this.#processes.deliver(to, message);',
     replace:
-      'const late = (this as unknown as { late?: () => void }).late; if (this.received % 50 === 0) { (this as unknown as { late: () => void }).late = () => this.#processes.deliver(to, message); return; } this.#processes.deliver(to, message); if (late) { (this as unknown as { late?: () => void }).late = undefined; late(); }',
+      'else { const late = (this as unknown as { late?: () => void }).late; if (this.received % 50 === 0) { (this as unknown as { late: () => void }).late = () => this.#processes.deliver(to, message); return; } this.#processes.deliver(to, message); if (late) { (this as unknown as { late?: () => void }).late = undefined; late(); } }',
     caughtBy: 'promisesAreKept',
   },
   {
@@ -144,7 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     bug: 'a link that was replaced stays open',
     file: 'kernel/connections.ts',
-    find: "old.close(undefined, 'replaced');",
+    find: "old?.close(undefined, 'replaced');",
     replace: '',
     caughtBy: 'membershipConverges',
   },
