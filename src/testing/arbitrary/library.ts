@@ -1,9 +1,13 @@
+// biome-ignore-all lint/suspicious/noTsIgnore: they reach the declarations, for whoever has simulations without fast-check
 import { createRequire } from 'node:module';
-import type * as FastCheck from 'fast-check';
 import { OptionsError } from '../../errors.ts';
 
-export type { Arbitrary, AsyncCommand } from 'fast-check';
-export type Library = typeof FastCheck;
+/** @ts-ignore: any, where fast-check is not installed */
+export type Library = typeof import('fast-check');
+/** @ts-ignore */
+export type Arbitrary<T> = import('fast-check').Arbitrary<T>;
+/** @ts-ignore */
+export type AsyncCommand<Model extends object, Real> = import('fast-check').AsyncCommand<Model, Real>;
 
 /**
  * fast-check, which whoever draws test data has installed; the rest of the room does without it.
