@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Clock } from '../src/env/index.ts';
 import { actor, at, ConnectionError, EncodeError, ExitError, startNode } from '../src/index.ts';
+import { platformEnv } from '../src/platform/index.ts';
 import { collector, history, Nodes, once } from './support/nodes.ts';
 
 let nodes: Nodes;
@@ -190,6 +192,41 @@ describe('stop()', () => {
     }
     await using again = await startNode(nodes.options({ name, listen: { port } }));
     expect(again.port).toBe(port);
+  });
+
+  it('leaves no timer behind, of any room', async () => {
+    const pending = new Map<unknown, string>();
+    const env = platformEnv();
+    const clock: Clock = {
+      ...env.clock,
+      setTimeout: (fn, ms) => {
+        const timer = env.clock.setTimeout(() => {
+          pending.delete(timer);
+          fn();
+        }, ms);
+        pending.set(timer, new Error(`${ms} ms`).stack!);
+        return timer;
+      },
+      clearTimeout: (timer) => {
+        pending.delete(timer);
+        env.clock.clearTimeout(timer);
+      },
+    };
+    const timed = { ...env, clock, log: { write: () => {} } };
+    const [a, b] = await nodes.pair({ env: timed });
+    await a.connect(b.name);
+    const sink = collector(b, 'sink');
+    a.send(at(b.name, 'sink'), 'hello');
+    await sink.take(1);
+    await a.global.register('sink', a.spawn(actor('idle', () => ({}))));
+    await b.groups.join('sinks', sink.pid);
+    const waits = expect(a.call(at(b.name, 'sink'), 'never' as never)).rejects.toBeInstanceOf(ExitError);
+    void b.connect('nobody@127.0.0.1').catch(() => {});
+    expect(pending.size).toBeGreaterThan(0);
+    await b.stop();
+    await waits;
+    await a.stop();
+    expect([...pending.values()]).toEqual([]);
   });
 
   it('leaves nothing that keeps the program running, also after failed starts', async () => {

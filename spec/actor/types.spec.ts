@@ -139,6 +139,13 @@ describe('types', () => {
   it('flow through a node as through a process', () => {
     neverNode((node, pid) => {
       expectTypeOf(node.call(pid, 'add', 1)).toEqualTypeOf<Promise<number>>();
+      // A typed pid may be named, be a member and hold a lock, whatever it answers.
+      const counter = node.spawn(Counter, [0]);
+      expectTypeOf(node.global.register('tally', counter)).toEqualTypeOf<Promise<boolean>>();
+      void node.global.reRegister('tally', counter);
+      void node.global.trans('t', () => 1, { holder: counter });
+      void node.groups.join('counters', [counter, node.spawn(Silent)]);
+      void node.register('tally', counter);
       expectTypeOf(node.call(global('tally'), 'get')).toEqualTypeOf<Promise<number>>();
       // @ts-expect-error no such method
       void node.call(pid, 'sub', 1);

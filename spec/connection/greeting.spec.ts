@@ -8,12 +8,13 @@ import { DistFlag, type DistFlags } from '../../src/handshake/flags.ts';
 import { at, atom, EncodeError, ExitError, type Node, tuple } from '../../src/index.ts';
 import { MsgpackPayload } from '../../src/payload/msgpack.ts';
 import { PackedMessage } from '../../src/payload/packed-message.ts';
-import { platformEnv } from '../../src/platform/index.ts';
 import { TermDecoder } from '../../src/term/etf/decode.ts';
 import { Pid, Ref } from '../../src/term/identifiers.ts';
 import { ALL, type Call, recorder } from '../dist/recorder.ts';
 import { collector, history, Nodes, once } from '../support/nodes.ts';
+import { patientEnv } from '../support/patient-env.ts';
 import { RawPeer } from '../support/raw-peer.ts';
+import { watchedStreams } from '../support/watched-streams.ts';
 
 let nodes: Nodes;
 beforeEach(async () => {
@@ -93,19 +94,8 @@ class Peer {
   }
 }
 
-/** A clock on which nobody loses patience with a peer that says nothing. */
-function patient() {
-  const env = platformEnv();
-  return {
-    ...env,
-    clock: {
-      ...env.clock,
-      setTimeout: (fn: () => void, ms: number) =>
-        env.clock.setTimeout(fn, ms >= 1_000 && ms < 7_000 ? 600_000 : ms),
-    },
-    log: { write: (record: never) => nodes.log.push(record) },
-  };
-}
+/** An outside world in which only what the peer does makes links up. */
+const patient = () => patientEnv((record) => nodes.log.push(record));
 
 describe('two Beamish nodes', () => {
   it('say hello, and then MessagePack, whoever called', async () => {
@@ -168,8 +158,14 @@ describe('two Beamish nodes', () => {
 
 describe('a link to a peer that may be one of us', () => {
   it('begins with our hello, and is up when the peer has said something else', async () => {
-    const env = patient() as never;
-    const node = await nodes.start({ env });
+    const env = patient();
+    let heardBytes = 0;
+    let wake = (): void => {};
+    const streams = watchedStreams(env.streams, (bytes) => {
+      heardBytes += bytes;
+      wake();
+    });
+    const node = await nodes.start({ env: { ...env, streams } });
     const { got, take } = collector(node, 'sink');
     const told = history(node);
     const peer = await Peer.call(node);
@@ -177,9 +173,15 @@ describe('a link to a peer that may be one of us', () => {
     const [probe, id, from, to] = await peer.next();
     expect([probe, (to as Pid).node]).toEqual(['unlinkId', peer.name]);
     node.send(at(peer.name, 'anybody'), 'waits');
+    const ticksReadAt = heardBytes + 8;
     peer.raw.write('00000000');
     peer.raw.write('00000000');
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    while (heardBytes < ticksReadAt)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    // They are heard before they are read; what they led to would show by the end of the turn.
+    await new Promise((resolve) => setImmediate(resolve));
     expect([told, got]).toEqual([[], []]);
 
     peer.write((w) => peer.encoder.unlinkIdAck(w, id as bigint, to as Pid, from as Pid));
@@ -191,7 +193,7 @@ describe('a link to a peer that may be one of us', () => {
   });
 
   it('is up before its first message is handled', async () => {
-    const node = await nodes.start({ env: patient() as never });
+    const node = await nodes.start({ env: patient() });
     const order: string[] = [];
     node.on('nodeup', (name) => order.push(`up ${name}`));
     const { take } = collector(node, 'sink');
@@ -201,7 +203,7 @@ describe('a link to a peer that may be one of us', () => {
   });
 
   it('speaks MessagePack once the peer has said hello, also when it says so late', async () => {
-    const node = await nodes.start({ env: patient() as never });
+    const node = await nodes.start({ env: patient() });
     const quick = await Peer.call(node);
     const quickUp = once(node, 'nodeup', quick.name);
     quick.say('beamish', HELLO);
@@ -230,7 +232,7 @@ describe('a link to a peer that may be one of us', () => {
   });
 
   it('that hangs up before it has said anything was never up; what waited fails', async () => {
-    const node = await nodes.start({ env: patient() as never });
+    const node = await nodes.start({ env: patient() });
     const told = history(node);
     const peer = await Peer.call(node);
     await peer.next();
@@ -241,7 +243,7 @@ describe('a link to a peer that may be one of us', () => {
   });
 
   it('is not greeted when it lacks a flag that all of us have', async () => {
-    const node = await nodes.start({ env: patient() as never });
+    const node = await nodes.start({ env: patient() });
     const nodeUp = new Promise<string>((resolve) => node.on('nodeup', resolve));
     const peer = await Peer.call(node, DistFlag.ALIAS);
     expect(await nodeUp).toBe(peer.name);
@@ -250,7 +252,7 @@ describe('a link to a peer that may be one of us', () => {
   });
 
   it('takes what is said to `beamish` for a hello only when it is one', async () => {
-    const node = await nodes.start({ env: patient() as never });
+    const node = await nodes.start({ env: patient() });
     const peer = await Peer.call(node);
     for (const message of [1, tuple(atom('hello')), tuple(atom('hello'), 1, atom('msgpack'))])
       peer.say('beamish', message);
@@ -262,7 +264,7 @@ describe('a link to a peer that may be one of us', () => {
 
 describe('what no term holds', () => {
   it('sent while nobody knows what will answer, is dropped when a BEAM does, and its call fails', async () => {
-    const node = await nodes.start({ env: patient() as never });
+    const node = await nodes.start({ env: patient() });
     const peer = await Peer.call(node);
     await peer.next();
     expect(() => node.send(at(peer.name, 'x'), () => 1)).toThrow(EncodeError);

@@ -1,22 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { at, atom, EncodeError, type Node, type Self, tuple } from '../../src/index.ts';
-import { platformEnv } from '../../src/platform/index.ts';
 import { type Beam, describeBeam } from '../support/beam.ts';
+import { patientEnv } from '../support/patient-env.ts';
 import { inProcess, Lab, once } from './lab.ts';
-
-/** A node that never loses patience with a peer that says nothing: only what the peer does makes its links up. */
-function patient(lab: Lab) {
-  const env = platformEnv();
-  return {
-    ...env,
-    clock: {
-      ...env.clock,
-      setTimeout: (fn: () => void, ms: number) =>
-        env.clock.setTimeout(fn, ms >= 1_000 && ms < 7_000 ? 600_000 : ms),
-    },
-    log: { write: (record: { message: string }) => lab.log.push(record.message) },
-  };
-}
 
 describeBeam('a BEAM that our hello means nothing to', () => {
   let lab: Lab;
@@ -29,7 +15,7 @@ describeBeam('a BEAM that our hello means nothing to', () => {
     [hidden, taken, node] = await Promise.all([
       lab.beam('hidden', { flags: ['-hidden'] }),
       lab.beam('taken'),
-      lab.node('ours', { env: patient(lab), hidden: true }),
+      lab.node('ours', { env: patientEnv(({ message }) => lab.log.push(message)), hidden: true }),
     ]);
     // Somebody there has the name that a hello is sent to.
     await taken.eval(

@@ -59,7 +59,7 @@ export class Self {
     return this.#process.system.groupLeaderOf(this.#process);
   }
 
-  set groupLeader(leader: Pid) {
+  set groupLeader(leader: AnyPid) {
     this.#live().system.setGroupLeader(leader, this.#process.pid);
   }
 

@@ -12,6 +12,7 @@ import {
   type Self,
   tuple,
 } from '../../../src/index.ts';
+import { converged, SimCluster } from '../../../src/testing/index.ts';
 import { collector, Nodes, once } from '../../support/nodes.ts';
 
 let nodes: Nodes;
@@ -255,6 +256,22 @@ describe('groups of several nodes', () => {
     await grown(there, 'room', 2);
     await grown(a.groups.scope('chat'), 'room', 2);
     expect(sorted(there.members('room'))).toEqual(sorted([one, two]));
+  });
+
+  it('ask a dozen nodes at once, and the platform suspects no leak', async () => {
+    const warnings: string[] = [];
+    const warned = ({ message }: Error) => void warnings.push(message);
+    process.on('warning', warned);
+    try {
+      await using cluster = new SimCluster({ seed: 3 });
+      for (let i = 1; i <= 12; i++) await cluster.start(`n${i}@sim`);
+      await cluster.until(converged, { withinMs: 60_000 });
+      // The platform warns in a tick of its own.
+      await new Promise((resolve) => setImmediate(resolve));
+    } finally {
+      process.off('warning', warned);
+    }
+    expect(warnings).toEqual([]);
   });
 
   it('do not reach over hidden links', async () => {

@@ -7,7 +7,7 @@
  */
 import type { AnyActor } from '../../actor/types.ts';
 import { CallTimeoutError, ExitError, NameTakenError, OptionsError } from '../../errors.ts';
-import { At, type GlobalName, type GlobalResolver } from '../../process/destination.ts';
+import { type AnyPid, At, type GlobalName, type GlobalResolver } from '../../process/destination.ts';
 import { describePid, NOPROC } from '../../process/reasons.ts';
 import type { ProcessSystem } from '../../process/system.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -110,7 +110,7 @@ export class GlobalRegistry implements GlobalResolver {
    * @throws NameTakenError when the name is taken; ExitError for a process of this node that has ended; OptionsError on a
    * node that takes no part; CallTimeoutError when the lock on names could not be had in time
    */
-  async register(name: GlobalName | unknown, pid: Pid, options: RegisterOptions = {}): Promise<boolean> {
+  async register(name: GlobalName | unknown, pid: AnyPid, options: RegisterOptions = {}): Promise<boolean> {
     const { resolve = 'random_exit', ifTaken = 'throw' } = options;
     if (ifTaken !== 'throw' && ifTaken !== 'false')
       throw new OptionsError('ifTaken', `ifTaken: expected "throw" or "false", got ${inspectTerm(ifTaken)}`);
@@ -127,7 +127,7 @@ export class GlobalRegistry implements GlobalResolver {
   /** The same, whoever has the name now: it goes over to `pid` on all nodes. */
   async reRegister(
     name: GlobalName | unknown,
-    pid: Pid,
+    pid: AnyPid,
     options: Omit<RegisterOptions, 'ifTaken'> = {},
   ): Promise<true> {
     await this.#change('re_register', name, pid, options.resolve ?? 'random_exit', options);
@@ -326,7 +326,7 @@ export class GlobalRegistry implements GlobalResolver {
   async #change(
     kind: 'register' | 're_register',
     name: unknown,
-    pid: Pid,
+    pid: AnyPid,
     resolve: Resolve,
     options: ChangeOptions,
   ): Promise<Outcome> {

@@ -1,5 +1,5 @@
 import { CallTimeoutError, NameTakenError, OptionsError } from '../../errors.ts';
-import { At } from '../../process/destination.ts';
+import { type AnyPid, At } from '../../process/destination.ts';
 import type { Process } from '../../process/process.ts';
 import { describePid, NORMAL } from '../../process/reasons.ts';
 import type { Self } from '../../process/self.ts';
@@ -22,7 +22,7 @@ export interface LockOptions {
    * The process of this node that holds the lock: when it ends, the lock is free.
    * @default for `trans` a process that lives as long as the transaction, else one that lives as long as the node
    */
-  readonly holder?: Pid;
+  readonly holder?: AnyPid;
 }
 
 /** First pause after a refusal, at random up to this; it doubles with each further one. */

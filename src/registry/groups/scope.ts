@@ -1,6 +1,6 @@
 import { actor } from '../../actor/actor.ts';
 import type { ActorSelf } from '../../actor/actor-self.ts';
-import type { Clock } from '../../env/clock.ts';
+import type { Clock, TimerHandle } from '../../env/clock.ts';
 import { ExitError, OptionsError } from '../../errors.ts';
 import { isPromise } from '../../process/behaviour.ts';
 import { type AnyPid, At } from '../../process/destination.ts';
@@ -62,6 +62,8 @@ export class Scope {
   #process: Process | undefined = undefined;
   #self: ActorSelf | undefined = undefined;
   readonly #monitors = new Map<Pid, Ref>();
+  /** For nodes that were asked and may not answer. */
+  readonly #timers = new Set<TimerHandle>();
   readonly #listeners = { join: new Set<GroupListener>(), leave: new Set<GroupListener>() };
   readonly #groupListeners = new TermMap<Set<(event: GroupEvent) => unknown>>();
   #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
@@ -188,6 +190,8 @@ export class Scope {
     this.#self = undefined;
     this.#process = undefined;
     this.#monitors.clear();
+    for (const timer of this.#timers) this.#around.clock.clearTimeout(timer);
+    this.#timers.clear();
     this.#perform(this.#machine.step({ type: 'stop' }));
   }
 
@@ -254,15 +258,11 @@ export class Scope {
   }
 
   #arm(node: string, afterMs: number): void {
-    const { clock } = this.#around;
-    const self = this.#self;
-    if (self === undefined) return;
-    const timer = clock.setTimeout(() => {
-      self.signal.removeEventListener('abort', cancel);
+    const timer = this.#around.clock.setTimeout(() => {
+      this.#timers.delete(timer);
       this.#perform(this.#machine.step({ type: 'late', node }));
     }, afterMs);
-    const cancel = (): void => clock.clearTimeout(timer);
-    self.signal.addEventListener('abort', cancel);
+    this.#timers.add(timer);
   }
 
   #tell(event: GroupEvent): void {
