@@ -1,5 +1,5 @@
 // The same, in TypeScript: compiled only, to see that the packed types say what they should.
-import { actor, type Pid, startNode } from 'beamish';
+import { actor, global, type Pid, startNode } from 'beamish';
 import type * as testing from 'beamish/testing';
 
 export type Testing = typeof testing;
@@ -21,6 +21,9 @@ export async function main(): Promise<number> {
   const sum: number = await node.call(pid, 'add', 2);
   // @ts-expect-error a counter adds numbers
   await node.call(pid, 'add', 'two');
+  await node.global.register('tally', pid);
+  await node.groups.join('counters', pid);
+  const found: number = await node.client(Counter, global<typeof Counter>('tally')).get();
   await node.stop();
-  return sum;
+  return sum + found;
 }
