@@ -1,9 +1,11 @@
 /** How soon a young node is part of the cluster: from its first heartbeat to `nodeup`, on loopback. */
+import { freeUdpPort } from '../../spec/support/ports.ts';
 import { median, type Row } from '../row.ts';
 
 const STARTS = 10;
 const AT_MOST_MS = 50;
 const OLD = 'gossip1@127.0.0.1';
+const EAR = 'ear@127.0.0.1';
 
 const NAMES = 1_000;
 const HEARD_FOR_MS = 5_000;
@@ -19,13 +21,14 @@ function hearing(form: 'plain' | 'encrypted' | 'sealed', options: Record<string,
     needs: ['beamish'],
     goals: [{ atMost: HEARING_AT_MOST }],
     async measure(fleet) {
-      const port = await fleet.gossipPort();
+      // A port of its own: whoever gossips for another row would try to connect to them all.
+      const port = await freeUdpPort();
       const names = Array.from({ length: NAMES }, (_, i) => `node-${i}@10.0.${i >> 8}.${i & 255}`);
       const ear = fleet.fresh();
       const crowd = fleet.worker('crowd');
       try {
         const gossipOptions = { port, multicastIf: '127.0.0.1', ...options };
-        await ear.ask('gossipAmong', { ...(await fleet.nodeOptions(OLD)), names, gossipOptions });
+        await ear.ask('gossipAmong', { ...(await fleet.nodeOptions(EAR)), names, gossipOptions });
         const speak = (ms: number) =>
           crowd.ask<number>('speak', { names, form, port, groups: GROUPS, multicastIf: '127.0.0.1', ms });
         // Until the code is warm; then what counts.
