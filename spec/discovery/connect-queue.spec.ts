@@ -79,6 +79,19 @@ describe('the connect queue', () => {
     expect(queue.offer('a@x', nowMs + STABLE_MS)).toBe('ready');
   });
 
+  it('forgets, once connected, what was heard while it was trying: a node that dies later is not dialled for it', () => {
+    for (const livedMs of [STABLE_MS - 1, STABLE_MS + 1]) {
+      const queue = queueOf();
+      queue.offer('a@x', 0);
+      queue.take(0);
+      expect(queue.offer('a@x', 1)).toBe('wait');
+      queue.succeeded('a@x', 2);
+      queue.down('a@x', 2 + livedMs);
+      expect(queue.wakeAtMs()).toBeUndefined();
+      expect(queue.take(2 + livedMs + LONGEST_REST_MS)).toEqual([]);
+    }
+  });
+
   it('takes a name that is offered although it was up for a connection that was lost', () => {
     const queue = queueOf({}, longest);
     queue.offer('a@x', 0);

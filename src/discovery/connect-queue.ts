@@ -196,6 +196,8 @@ export class ConnectQueue {
     const entry = this.#settle(name);
     entry.phase = 'up';
     entry.upAtMs = nowMs;
+    // What was heard meanwhile asked for this connection: when it is lost some day, that is no reason to try again.
+    entry.heard = 0;
   }
 
   /** @returns the rest until the next attempt, in ms */
