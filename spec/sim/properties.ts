@@ -64,9 +64,11 @@ async function membershipConverges(seed: number): Promise<void> {
   await checkConvergence(plan, {
     node: { discovery, netTickTime },
     always: [linksAlternate(), oneLinkPerPair()],
-    eventually: [converged, noOrphans],
+    eventually: converged,
     withinMs: 200_000,
     quietMs: 20_000,
+    // Signals may be under way at any one instant, on lossy links for seconds; what is left behind stays left behind.
+    finally: (cluster) => cluster.until(noOrphans, { withinMs: 20_000 }),
   });
 }
 
