@@ -270,6 +270,16 @@ describe('the tree of system processes', () => {
     expect([a.isAlive(waiting), a.isAlive(top), a.isAlive(leaf)]).toEqual([false, true, true]);
   });
 
+  it('takes nobody down with user_sup where that alone is told to shut down', async () => {
+    const a = await nodes.start();
+    const mine = a.spawn((self) => self.receive());
+    const tree = at<SupervisorMethods>(a.name, 'beamish_sup');
+    await a.call(tree, 'terminateChild', 'user_sup');
+    expect([a.whereis('user_sup'), a.isAlive(mine)]).toEqual([undefined, true]);
+    await a.call(tree, 'restartChild', 'user_sup');
+    expect((await children(a, 'user_sup')).map(({ pid }) => pid)).toEqual([mine]);
+  });
+
   it('goes down from the last started to the first: the program’s own with their supervisors, then ours', async () => {
     const ends: string[] = [];
     const strategy: Strategy = { kind: 'last', start: () => ({ stop: () => void ends.push('discovery') }) };

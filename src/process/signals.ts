@@ -1,13 +1,13 @@
 import { EncodeError, ExitError } from '../errors.ts';
 import type { Atom } from '../term/atom.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
-import { tuple } from '../term/tuple.ts';
+import { Tuple, tuple } from '../term/tuple.ts';
 import { At } from './destination.ts';
 import { enterMonitor, enterWatcher, leaveMonitor, leaveWatcher, Monitor } from './monitor.ts';
 import { NumberTable } from './number-table.ts';
 import type { PendingCall } from './pending-call.ts';
 import { DEAD, type Process } from './process.ts';
-import { describeReason, KILL, KILLED, NOCATCH, NOCONNECTION, NOPROC, NORMAL } from './reasons.ts';
+import { describeReason, KILL, KILLED, NOCATCH, NOCONNECTION, NOPROC, NORMAL, UNDEF } from './reasons.ts';
 import type { ProcessSystem } from './system.ts';
 import { Down, Exit } from './system-messages.ts';
 import { Ties } from './ties.ts';
@@ -374,7 +374,10 @@ function tell(reason: unknown, send: (reason: unknown) => void): void {
   }
 }
 
-/** The error of a call whose target ended, or never was. */
+/**
+ * The error of a call whose target ended, never was, cannot be reached, or refused it and lives on. On the wire the last
+ * is a DOWN like the first, so what stands for both says both.
+ */
 export function callError(
   call: PendingCall,
   destination: string,
@@ -382,6 +385,15 @@ export function callError(
   cause?: unknown,
 ): ExitError {
   const method = call.method === undefined ? 'request' : `call of ${call.method}`;
-  const message = `${method} failed: ${destination} exited with ${describeReason(reason)}`;
+  const message = `${method} failed: ${whatHappened(destination, reason)} (${describeReason(reason)})`;
   return new ExitError(reason, destination, message, cause === undefined ? {} : { cause });
+}
+
+function whatHappened(destination: string, reason: unknown): string {
+  if (reason === NOPROC) return `${destination} does not exist`;
+  if (reason === NOCONNECTION) return `there is no connection to the node of ${destination}`;
+  // A crash in Erlang for want of a function has a stack there.
+  if (reason instanceof Tuple && reason.elements[0] === UNDEF && !Array.isArray(reason.elements[1]))
+    return `${destination} does not know it`;
+  return `${destination} exited, or refused it`;
 }
