@@ -37,8 +37,8 @@ const END = '<!-- end of matrix -->';
 /** What no BEAM has a part in. */
 const WITHOUT_BEAM = ['spec/interop/netns*.spec.ts'];
 
-/** What hands files to a BEAM, which another release does not see; and what is of the installed one alone. */
-const INSTALLED_ONLY = ['spec/interop/tls*.spec.ts', 'spec/interop/strangers.spec.ts'];
+/** Peers that are installed programs: erl_call, Jinterface, ei. */
+const INSTALLED_ONLY = ['spec/interop/strangers.spec.ts'];
 
 const given = process.argv.slice(2);
 const releases = given.filter((argument) => /^\d+$/.test(argument));
