@@ -9,7 +9,10 @@ import { Recorded, streamsSuite } from '../support/env/streams-suite.ts';
 
 const LOOPBACK = '127.0.0.1';
 
-streamsSuite('streams over TCP', () => ({ streams, host: LOOPBACK, until: (promise) => promise }));
+for (const borrows of [false, true]) {
+  const title = `streams over TCP${borrows ? ', whose bytes are borrowed' : ''}`;
+  streamsSuite(title, () => ({ streams, host: LOOPBACK, until: (promise) => promise, borrows }));
+}
 
 /** Listens; `accepted` resolves with the first stream. */
 async function listenForOne(options: ListenOptions) {

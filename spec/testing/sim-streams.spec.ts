@@ -3,11 +3,13 @@ import type { Stream } from '../../src/env/streams.ts';
 import { SimNetwork, simEnv } from '../../src/testing/index.ts';
 import { Recorded, streamsSuite } from '../support/env/streams-suite.ts';
 
-streamsSuite('streams over a simulated network', () => {
-  const network = new SimNetwork({ seed: 1, loss: 0.1 });
-  const { streams } = simEnv(network, 'only@10.0.0.9');
-  return { streams, host: '10.0.0.9', until: (promise) => network.clock.run(promise) };
-});
+for (const borrows of [false, true]) {
+  streamsSuite(`streams over a simulated network${borrows ? ', whose bytes are borrowed' : ''}`, () => {
+    const network = new SimNetwork({ seed: 1, loss: 0.1 });
+    const { streams } = simEnv(network, 'only@10.0.0.9');
+    return { streams, host: '10.0.0.9', until: (promise) => network.clock.run(promise), borrows };
+  });
+}
 
 /** A stream between two machines. */
 async function pair(options: ConstructorParameters<typeof SimNetwork>[0] = {}) {

@@ -1,4 +1,5 @@
 import { LimitError } from '../errors.ts';
+import { ownMemory } from './own-memory.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -156,7 +157,7 @@ export class LengthFramer {
 
   #grow(wanted: number, needed: number): void {
     const bytes = Math.min(wanted, Math.max(FIRST_BYTES, needed * 4));
-    const grown = wanted >= OWN_BYTES ? Buffer.allocUnsafeSlow(bytes) : Buffer.allocUnsafe(bytes);
+    const grown = wanted >= OWN_BYTES ? ownMemory(bytes) : Buffer.allocUnsafe(bytes);
     grown.set(this.#part.subarray(0, this.#gathered));
     this.#part = grown;
   }

@@ -155,6 +155,8 @@ export class Connection {
     };
     this.#handshake = new HandshakeDriver(machine, stream, clock, ask, lengthBytes);
     stream.start({
+      // The framer copies what it keeps.
+      borrows: true,
       data: (chunk) => this.#data(chunk),
       drain: () => this.#up?.outbox.drain(),
       closed: (error) => this.#streamClosed(error),

@@ -1,3 +1,4 @@
+import { ownMemory } from '../codec/own-memory.ts';
 import { DecodeError, LimitError } from '../errors.ts';
 import type { Atom } from '../term/atom.ts';
 
@@ -16,6 +17,9 @@ export interface AssemblyLimits {
  * costs nothing.
  */
 const ROOM_AHEAD = 32;
+
+/** What the second of two fragments is expected to hold at most; a longer one is made room for when it comes. */
+const SHORT_BYTES = 2_048;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -65,10 +69,12 @@ class Unfinished {
   }
 
   #grow(pieceBytes: number, needed: number, limitBytes: number): void {
-    // Every fragment but the last is as long as the first, from a real node.
-    const expected = needed + (this.fragment - 2) * pieceBytes;
+    // Every fragment but the last is as long as the first, from a real node. The second of two is short, as a rule: a
+    // binary that is just too long for one, since programs like powers of two.
+    const missing = this.fragment - 2;
+    const expected = needed + (missing === 1 && this.bytes === 0 ? SHORT_BYTES : missing * pieceBytes);
     const room = Math.min(expected, needed * ROOM_AHEAD, limitBytes);
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, room));
+    const grown = ownMemory(Math.max(needed, room));
     grown.set(this.#data.subarray(0, this.bytes));
     this.#data = grown;
   }

@@ -107,8 +107,10 @@ export interface Listener {
 }
 
 export interface StreamHandlers {
-  /** Bytes as they came. The chunk belongs to the receiver: it is not written to again. */
+  /** Bytes as they came. The chunk belongs to the receiver, and is not written to again, unless it `borrows`. */
   data(chunk: Uint8Array): void;
+  /** `data` is done with a chunk when it returns: the next bytes may come in the same memory. @default false */
+  readonly borrows?: boolean;
   /** `bufferedBytes` fell to zero after `write` had returned false. */
   drain?(): void;
   /** The other side finished or the stream broke (`error`). Nothing fires after it. */

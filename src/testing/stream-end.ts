@@ -54,6 +54,9 @@ export function pairOfStreams(
 }
 
 /** One direction: segments arrive in order, later when the link is slow, and wait while it is cut. */
+/** What borrowed memory holds once it was given back. */
+const USED_AGAIN = 0xdb;
+
 class Pipe implements Held {
   readonly #network: SimNetwork;
   readonly #link: Link | undefined;
@@ -324,11 +327,22 @@ class SimStream implements Stream {
           () => `${segment.length} bytes from ${this.#peerName}`,
         );
         this.#peer.#taken(segment.length);
-        this.#handlers.data(segment);
+        this.#give(this.#handlers, segment);
       }
     } finally {
       this.#isReading = false;
     }
+  }
+
+  /** Who borrows gets memory that is something else afterwards, as on the platform. */
+  #give(handlers: StreamHandlers, segment: Uint8Array): void {
+    if (handlers.borrows !== true) {
+      handlers.data(segment);
+      return;
+    }
+    const lent = Uint8Array.from(segment);
+    handlers.data(lent);
+    lent.fill(USED_AGAIN);
   }
 
   get #mayRun(): boolean {

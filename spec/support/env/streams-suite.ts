@@ -9,6 +9,8 @@ export interface StreamsWorld {
   readonly host: string;
   /** Waits for something of that world; a virtual one runs its clock until the promise settles. */
   until<T>(promise: Promise<T>): Promise<T>;
+  /** Whether the receivers borrow what they get. */
+  readonly borrows?: boolean;
 }
 
 /** A stream with what it received, and promises for what it waits for. */
@@ -20,12 +22,17 @@ export class Recorded {
   received: Buffer = Buffer.alloc(0);
   #waiters: { readonly isMet: () => boolean; readonly resolve: () => void }[] = [];
 
-  constructor(stream: Stream) {
+  /** The chunks themselves, not copied. */
+  readonly chunks: Uint8Array[] = [];
+
+  constructor(stream: Stream, borrows = false) {
     this.stream = stream;
     this.closed = new Promise((resolve) => {
       stream.start({
+        borrows,
         data: (chunk) => {
           if (this.closedCount > 0) throw new Error('data after closed');
+          this.chunks.push(chunk);
           this.received = Buffer.concat([this.received, chunk]);
           this.#wake();
         },
@@ -86,11 +93,11 @@ export function streamsSuite(title: string, makeWorld: () => StreamsWorld): void
       const accepted = new Promise<Recorded>((resolve) => {
         accept = resolve;
       });
-      const listener = await listen(world, (stream) => accept(new Recorded(stream)));
+      const listener = await listen(world, (stream) => accept(new Recorded(stream, world.borrows)));
       const { host, port } = listener;
       // Started in the same turn in which it is handed over, as the interface asks.
       const near = await world.until(
-        world.streams.connect({ host, port }).then((stream) => new Recorded(stream)),
+        world.streams.connect({ host, port }).then((stream) => new Recorded(stream, world.borrows)),
       );
       const far = await world.until(accepted);
       cleanUps.push(() => {
@@ -109,6 +116,19 @@ export function streamsSuite(title: string, makeWorld: () => StreamsWorld): void
       far.stream.write(Buffer.from('back'));
       await world.until(near.bytes(4));
       expect(near.received.toString()).toBe('back');
+    });
+
+    it('keep what was handed out as it was, or use it again where it was borrowed', async () => {
+      const world = makeWorld();
+      const { near, far } = await pair(world);
+      for (const [from, to] of [[near, far] as const, [far, near] as const]) {
+        for (const byte of [1, 2]) {
+          from.stream.write(Buffer.alloc(100, byte));
+          await world.until(to.bytes(100 * byte));
+        }
+        expect(to.chunks[0]!.every((byte) => byte === 1)).toBe(world.borrows !== true);
+        expect(to.received.equals(Buffer.concat([Buffer.alloc(100, 1), Buffer.alloc(100, 2)]))).toBe(true);
+      }
     });
 
     it('know the addresses of both ends', async () => {

@@ -1,3 +1,4 @@
+import { ownMemory } from '../../codec/own-memory.ts';
 import { DecodeError } from '../../errors.ts';
 import { type Atom, atom } from '../atom.ts';
 import { AtomMap, setOwn } from '../atom-map.ts';
@@ -64,8 +65,10 @@ const UNDEFINED = atom('undefined');
 
 /** Entries of the cache of map keys, a power of two. */
 const KEY_SLOTS = 1024;
-/** Longest key that is remembered, in bytes. */
+
 const MAX_CACHED_KEY = 32;
+/** Bytes of at least this many get memory that was not cleared first. */
+const UNCLEARED_BYTES = 4_096;
 
 /**
  * Reads terms, for one connection or one call.
@@ -518,7 +521,8 @@ function valueOfAtom(value: Atom): Atom | boolean | null | undefined {
 }
 
 function copyOf(b: Buffer, start: number, length: number): Uint8Array {
-  const copy = new Uint8Array(length);
+  // Short ones live on the heap; long ones need not be cleared first.
+  const copy = length < UNCLEARED_BYTES ? new Uint8Array(length) : new Uint8Array(ownMemory(length).buffer);
   copy.set(b.subarray(start, start + length));
   return copy;
 }
