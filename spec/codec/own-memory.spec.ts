@@ -9,7 +9,9 @@ const BYTES = 64 * 1024;
 async function scavenges(allocate: (bytes: number) => Buffer): Promise<number> {
   let count = 0;
   const tally = (entries: readonly PerformanceEntry[]) => {
-    for (const { detail } of entries as readonly (PerformanceEntry & { readonly detail: { kind: number } })[]) {
+    for (const { detail } of entries as readonly (PerformanceEntry & {
+      readonly detail: { kind: number };
+    })[]) {
       if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) count++;
     }
   };
