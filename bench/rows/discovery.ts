@@ -13,13 +13,19 @@ const GROUPS = ['230.1.1.251', '233.252.1.32'];
 /** Share of a core that hearing the heartbeats of such a cluster may cost, in per cent. */
 const HEARING_AT_MOST = 2;
 
-/** One node of a thousand, all connected: what it costs to hear the others. */
-function hearing(form: 'plain' | 'encrypted' | 'sealed', options: Record<string, unknown>): Row {
+const hearingName = (who: string) => `${NAMES.toLocaleString('en')} names heard, ${who}`;
+const BARE_SOCKET = 'bare socket';
+
+/**
+ * One node of a thousand, all connected: what it costs to hear the others. And a socket that counts what comes and
+ * does nothing else: what waking up for each datagram costs alone.
+ */
+function hearing(form: 'plain' | 'encrypted' | 'sealed', options?: Record<string, unknown>): Row {
   return {
-    name: `${NAMES.toLocaleString('en')} names heard, ${form}`,
+    name: hearingName(options === undefined ? BARE_SOCKET : form),
     unit: '% of a core',
     needs: ['beamish'],
-    goals: [{ atMost: HEARING_AT_MOST }],
+    goals: options === undefined ? [] : [{ atMost: HEARING_AT_MOST }],
     async measure(fleet) {
       // A port of its own: whoever gossips for another row would try to connect to them all.
       const port = await freeUdpPort();
@@ -28,7 +34,8 @@ function hearing(form: 'plain' | 'encrypted' | 'sealed', options: Record<string,
       const crowd = fleet.worker('crowd');
       try {
         const gossipOptions = { port, multicastIf: '127.0.0.1', ...options };
-        await ear.ask('gossipAmong', { ...(await fleet.nodeOptions(EAR)), names, gossipOptions });
+        if (options === undefined) await ear.ask('listenAlone', { ...gossipOptions, groups: GROUPS });
+        else await ear.ask('gossipAmong', { ...(await fleet.nodeOptions(EAR)), names, gossipOptions });
         const speak = (ms: number) =>
           crowd.ask<number>('speak', { names, form, port, groups: GROUPS, multicastIf: '127.0.0.1', ms });
         // Until the code is warm; then what counts.
@@ -69,6 +76,7 @@ export const discoveryRows: readonly Row[] = [
       return median(all);
     },
   },
+  hearing('plain'),
   hearing('plain', {}),
   hearing('encrypted', { secret: 'secret' }),
   hearing('sealed', { secret: 'secret', seal: 'secretbox' }),

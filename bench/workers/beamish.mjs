@@ -33,6 +33,7 @@ serve({
   startGossiping,
   connectMs,
   gossipAmong,
+  listenAlone,
   cpuMs,
   ready,
   joinMesh,
@@ -296,10 +297,27 @@ async function gossipAmong({ names, gossipOptions, ...options }) {
   node = await startNode({ ...options, discovery: { lan: { strategy, listNodes } } });
 }
 
-/** Time that this process has spent computing so far. */
+let heardAlone = 0;
+
+/** A socket that counts what it hears. */
+function listenAlone({ port, multicastIf, groups }) {
+  const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  socket.on('message', () => {
+    heardAlone += 1;
+  });
+  return new Promise((resolve) => {
+    socket.bind(port, () => {
+      for (const group of groups) socket.addMembership(group, multicastIf);
+      resolve();
+    });
+  });
+}
+
+/** Time that this process has spent computing so far, and what it has heard. */
 function cpuMs() {
   const { user, system } = process.cpuUsage();
-  return { cpuMs: (user + system) / 1000, heard: node.inspect().counters['gossip.heard'] ?? 0 };
+  const heard = node === undefined ? heardAlone : (node.inspect().counters['gossip.heard'] ?? 0);
+  return { cpuMs: (user + system) / 1000, heard };
 }
 
 /** Answers when this process has loaded all it needs. */
