@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { Atom } from './atom.ts';
+import { Atom, atom } from './atom.ts';
 import { AtomMap } from './atom-map.ts';
 import { BitString } from './binary.ts';
 import { Float } from './float.ts';
@@ -158,12 +158,20 @@ function sketch(term: unknown): string {
   if (term instanceof BitString) return `t${Buffer.from(term.bytes).toString('latin1')}`;
   if (typeof term === 'number') return `f${Object.is(term, -0) ? '-0' : term}`;
   if (term instanceof Float) return `f${Object.is(term.value, -0) ? '-0' : term.value}`;
-  if (term instanceof Map) return `m${term.size}`;
+  if (term instanceof Map) return mapSketch(term);
   if (term instanceof ExternalFun) return `x${term.module.name}:${term.function.name}`;
   if (term instanceof OpaqueFun) return `o${term.module.name}`;
   if (term instanceof Port) return `p${term.id}`;
   const prototype = Object.getPrototypeOf(term);
   const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
-  if (isPlain || term instanceof AtomMap) return `m${Object.keys(term as object).length}`;
+  if (isPlain) return mapSketch(Object.entries(term as object));
+  if (term instanceof AtomMap)
+    return mapSketch(Object.entries(term).map(([key, value]) => [atom(key), value]));
   throw new TypeError(`a ${(term as object).constructor?.name ?? 'value'} is not a term`);
+}
+
+/** The same whichever order the entries come in. */
+function mapSketch(entries: Iterable<readonly [unknown, unknown]>): string {
+  const parts = Array.from(entries, ([key, value]) => `${sketch(key)}=${sketch(value)}`);
+  return `m${parts.sort().join()}`;
 }
