@@ -35,7 +35,7 @@ import { copier } from './payload/copier.ts';
 import { EtfPayload } from './payload/etf.ts';
 import { MsgpackPayload } from './payload/msgpack.ts';
 import { ProcessSystem } from './process/system.ts';
-import { GLOBAL_NAME_SERVER, GlobalRegistry } from './registry/global/index.ts';
+import { GLOBAL_ABSENCE, GLOBAL_NAME_SERVER, GlobalRegistry } from './registry/global/index.ts';
 import { Groups, SCOPES_SUPERVISOR } from './registry/groups/groups.ts';
 import { Telemetry } from './telemetry/events.ts';
 import { Logger } from './telemetry/logger.ts';
@@ -212,7 +212,9 @@ export class Rooms {
         { name: 'rex', actor: rex, args: [exports, this.processes] },
         ...(this.global.isPresent
           ? [{ name: GLOBAL_NAME_SERVER, actor: this.global.server(), args: [] }]
-          : []),
+          : this.options.hidden
+            ? []
+            : [{ name: GLOBAL_ABSENCE, actor: this.global.absence(), args: [] }]),
         ...(this.groups ? [{ name: SCOPES_SUPERVISOR, actor: this.groups.supervisor, args: [] }] : []),
       ],
       makeEpmd: () => this.#epmdDriver(),

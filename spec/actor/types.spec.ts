@@ -95,6 +95,17 @@ describe('types', () => {
     });
   });
 
+  it('flow from the names that are declared to who has them', () => {
+    neverNode((node) => {
+      expectTypeOf(node.global.whereis('tally')).toEqualTypeOf<Pid<typeof Counter> | undefined>();
+      expectTypeOf(node.global.whenRegistered('tally', { timeout: 1 })).toEqualTypeOf<
+        Promise<Pid<typeof Counter>>
+      >();
+      expectTypeOf(node.global.whereis('other')).toEqualTypeOf<Pid<unknown> | undefined>();
+      expectTypeOf(node.global.whereis<typeof Late>(42)).toEqualTypeOf<Pid<typeof Late> | undefined>();
+    });
+  });
+
   it('flow from setup to spawn', () => {
     never((self) => {
       expectTypeOf(self.spawn(Counter, [1])).toEqualTypeOf<Pid<typeof Counter>>();

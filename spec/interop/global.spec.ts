@@ -246,4 +246,25 @@ describeBeam('global names shared with a BEAM', () => {
     // The others stay together: nobody parts with who is there.
     expect(a.global.members().sort()).toEqual(namesOf([b, beam, other]));
   });
+
+  it('does not wait for one of ours that is visible and keeps no names, nor for a hidden one', async () => {
+    const silent = await lab.node('silent', { registry: false });
+    await silent.connect(beam.name);
+    await silent.connect(a.name);
+    const hidden = await lab.node('hidden', { hidden: true });
+    await hidden.connect(beam.name);
+    expect(await beam.eval(`lists:member('${silent.name}', nodes())`)).toBe('true');
+    expect(await beam.eval('global:sync()')).toBe('ok');
+    await a.global.sync();
+    expect(await beam.eval(`global:register_name(unsaid, ${alive})`)).toBe('yes');
+    expect(await a.global.register('unsaid', idle(a))).toBe(true);
+    for (const node of [silent, hidden]) {
+      expect(node.global.registered()).toEqual([]);
+      await expect(node.global.register('x', idle(node))).rejects.toMatchObject({ code: 'OptionsError' });
+    }
+    // It is nobody's member, and so nobody parts with anybody when it goes.
+    expect(a.global.members().sort()).toEqual(namesOf([b, beam, other]));
+    await silent.stop();
+    expect(await beam.eval('global:sync(), length(nodes())')).toBe('3');
+  });
 });

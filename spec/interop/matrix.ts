@@ -37,8 +37,8 @@ const END = '<!-- end of matrix -->';
 /** What no BEAM has a part in. */
 const WITHOUT_BEAM = ['spec/interop/netns*.spec.ts'];
 
-/** Peers that are installed programs: erl_call, Jinterface, ei. */
-const INSTALLED_ONLY = ['spec/interop/strangers.spec.ts'];
+/** Peers that are installed programs (erl_call, Jinterface, ei), and BEAMs in network namespaces. */
+const INSTALLED_ONLY = ['spec/interop/strangers.spec.ts', 'spec/interop/splits.spec.ts'];
 
 const given = process.argv.slice(2);
 const releases = given.filter((argument) => /^\d+$/.test(argument));

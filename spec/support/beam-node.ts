@@ -7,8 +7,10 @@
  * a node finds it (or Beamish's embedded one) by `epmdPort`, and never starts a daemon by itself.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './ports.ts';
 
@@ -27,6 +29,8 @@ export interface BeamOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** Another release than that of the suite; needs BEAMISH_OTP_MATRIX (see `otpCommand`). */
   readonly release?: OtpRelease;
+  /** The network namespace it runs in; the test talks to it by a socket file, which no namespace hides. */
+  readonly namespace?: string;
 }
 
 /** What an expression came to: as Erlang prints it, and in the external term format (131 first). */
@@ -44,9 +48,9 @@ const START_LIMIT_MS = 30_000;
 const DRIVER = fileURLToPath(new URL('./beam/beamish_driver.erl', import.meta.url));
 
 /** Fetches the driver's source over the control socket, compiles it in memory and hands over to it. */
-const bootstrap = (port: number) => `
+const bootstrap = (address: Address) => `
 spawn(fun() -> try
-  {ok, S} = gen_tcp:connect({127,0,0,1}, ${port}, [binary, {packet,4}, {active,false}, {nodelay,true}]),
+  {ok, S} = gen_tcp:connect(${typeof address === 'number' ? `{127,0,0,1}, ${address}, [{nodelay,true}` : `{local, "${address}"}, 0, [local`}, binary, {packet,4}, {active,false}]),
   {ok, Source} = gen_tcp:recv(S, 0),
   Forms = (fun Split(Text, Line) -> case erl_scan:tokens([], Text, Line) of
     {done, {ok, Tokens, Next}, Rest} -> {ok, Form} = erl_parse:parse_form(Tokens), [Form | Split(Rest, Next)];
@@ -173,17 +177,20 @@ export class Beam {
  */
 export async function startBeam(options: BeamOptions): Promise<Beam> {
   const server = createServer();
-  const port = await listenLocally(server);
+  const directory = options.namespace === undefined ? undefined : await mkdtemp(join(tmpdir(), 'beamish-'));
+  const address = await listenLocally(server, directory && join(directory, 'control'));
   const host = options.name.slice(options.name.indexOf('@') + 1);
   const args = [
     ...(host.includes('.') || host.includes(':') ? ['-name', options.name] : ['-sname', options.name]),
     ...['-setcookie', options.cookie, '-start_epmd', 'false', '-noinput', '-boot', 'start_clean'],
     ...['-kernel', 'inet_dist_use_interface', options.listen ?? '{127,0,0,1}'],
     ...(options.flags ?? []),
-    ...['-eval', bootstrap(port)],
+    ...['-eval', bootstrap(address)],
   ];
   const [command, prefix] = otpCommand('erl', options.release);
-  const child = spawn(command, [...prefix, ...args], {
+  const outside = options.namespace === undefined ? [] : ['ip', 'netns', 'exec', options.namespace];
+  const [program, ...rest] = [...outside, command, ...prefix, ...args];
+  const child = spawn(program!, rest, {
     // A group of its own, so that a wrapping script and the node in it get the same signals.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -211,6 +218,7 @@ export async function startBeam(options: BeamOptions): Promise<Beam> {
   } finally {
     clearTimeout(limit);
     server.close();
+    if (directory !== undefined) await rm(directory, { recursive: true });
   }
 }
 
@@ -305,14 +313,19 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-function listenLocally(server: Server): Promise<number> {
+/** A port of 127.0.0.1, or a socket file. */
+type Address = number | string;
+
+function listenLocally(server: Server, path?: string): Promise<Address> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    const listening = (): void => {
       const address = server.address();
-      if (address === null || typeof address === 'string') reject(new Error('no port was given'));
-      else resolve(address.port);
-    });
+      if (address === null) reject(new Error('no address was given'));
+      else resolve(typeof address === 'string' ? address : address.port);
+    };
+    server.once('error', reject);
+    if (path === undefined) server.listen(0, '127.0.0.1', listening);
+    else server.listen(path, listening);
   });
 }
 

@@ -11,11 +11,29 @@ const PATIENCE_MS = 25_000;
 const LONG_PATIENCE_MS = 55_000;
 
 export interface MemberEvent {
-  readonly event: 'up' | 'nodeup' | 'nodedown' | 'log' | 'counters' | 'message' | 'held';
+  readonly event:
+    | 'up'
+    | 'nodeup'
+    | 'nodedown'
+    | 'log'
+    | 'counters'
+    | 'message'
+    | 'held'
+    | 'registered'
+    | 'names';
   readonly name?: string;
   readonly message?: string;
   readonly bytes?: number;
   readonly counters?: Readonly<Record<string, number>>;
+  readonly done?: boolean;
+  readonly holders?: Names['holders'];
+  readonly members?: Names['members'];
+}
+
+/** What a node knows of global names: on which node each has its process; and with whom it shares them. */
+export interface Names {
+  readonly holders: Readonly<Record<string, string>>;
+  readonly members: readonly string[];
 }
 
 /** Runs `ip`; throws with what it said. */
@@ -123,6 +141,15 @@ export class NetLab {
     return namespace;
   }
 
+  /** A cable between two bridges. */
+  trunk(left: string, right: string): Trunk {
+    const end = `t${this.#ports++}`;
+    ip('link', 'add', end, 'netns', left, 'type', 'veth', 'peer', 'name', end, 'netns', right);
+    const trunk = new Trunk(left, right, end);
+    trunk.plug();
+    return trunk;
+  }
+
   /** A host with one interface for each of these bridges: eth0, eth1, … The first has the default route. */
   host(name: string, ...links: readonly { readonly bridge: string; readonly address: string }[]): Host {
     const namespace = this.#namespace(name);
@@ -156,6 +183,28 @@ export class NetLab {
   }
 }
 
+/** Two bridges that are one network while it is plugged in; both ends stay up all the while. */
+export class Trunk {
+  readonly #bridges: readonly string[];
+  readonly #end: string;
+
+  constructor(left: string, right: string, end: string) {
+    this.#bridges = [left, right];
+    this.#end = end;
+  }
+
+  unplug(): void {
+    ip('-n', this.#bridges[0]!, 'link', 'set', this.#end, 'nomaster');
+  }
+
+  plug(): void {
+    for (const bridge of this.#bridges) {
+      ip('-n', bridge, 'link', 'set', this.#end, 'master', 'br0');
+      ip('-n', bridge, 'link', 'set', this.#end, 'up');
+    }
+  }
+}
+
 /** Where a host is plugged in. */
 interface Port {
   readonly bridge: string;
@@ -165,7 +214,7 @@ interface Port {
 /** One host, and the node that runs on it. */
 export class Host {
   readonly address: string;
-  readonly #namespace: string;
+  readonly namespace: string;
   readonly #ports: readonly Port[];
   readonly #events: MemberEvent[] = [];
   readonly #waiting = new Set<() => void>();
@@ -175,19 +224,19 @@ export class Host {
   #patienceMs = PATIENCE_MS;
 
   constructor(namespace: string, address: string, ports: readonly Port[]) {
-    this.#namespace = namespace;
+    this.namespace = namespace;
     this.address = address;
     this.#ports = ports;
   }
 
   linkUp(device = 'eth0'): void {
-    ip('-n', this.#namespace, 'link', 'set', device, 'up');
+    ip('-n', this.namespace, 'link', 'set', device, 'up');
     // Groups without a chosen interface follow the routes, as on any host that has a gateway.
-    if (device === 'eth0') ip('-n', this.#namespace, 'route', 'replace', 'default', 'dev', 'eth0');
+    if (device === 'eth0') ip('-n', this.namespace, 'route', 'replace', 'default', 'dev', 'eth0');
   }
 
   linkDown(device = 'eth0'): void {
-    ip('-n', this.#namespace, 'link', 'set', device, 'down');
+    ip('-n', this.namespace, 'link', 'set', device, 'down');
   }
 
   /** Takes the host off its first bridge, or puts it back: its own link stays up all the while. */
@@ -203,7 +252,7 @@ export class Host {
 
   /** Loses 30% of what this host sends or hears, and with netem delays it by 200 ms. */
   disturb(by: Disturbance): void {
-    disturb(this.#namespace, 'eth0', by);
+    disturb(this.namespace, 'eth0', by);
     this.#patienceMs = LONG_PATIENCE_MS;
   }
 
@@ -218,7 +267,7 @@ export class Host {
     const name = `${alive}@${address}`;
     // Port mappers are the hosts' own: a namespace has all ports to itself.
     const node = { name, cookie: 'netns', epmd: { port: 5369 }, gossip, ...more };
-    const argv = ['netns', 'exec', this.#namespace, process.execPath, '--import', 'tsx', MEMBER];
+    const argv = ['netns', 'exec', this.namespace, process.execPath, '--import', 'tsx', MEMBER];
     const child = spawn('ip', [...argv, JSON.stringify(node)], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     const since = this.mark();
@@ -300,6 +349,28 @@ export class Host {
     return counters!;
   }
 
+  /** Names a new process; false when the name was taken. */
+  async register(name: string): Promise<boolean> {
+    const since = this.mark();
+    this.tell(`register ${name}`);
+    const passes = (event: MemberEvent): boolean => event.event === 'registered' && event.name === name;
+    return (await this.until(`registered ${name}`, passes, since)).done!;
+  }
+
+  async names(): Promise<Names> {
+    const since = this.mark();
+    this.tell('names');
+    const { holders, members } = await this.until('names', ({ event }) => event === 'names', since);
+    return { holders: holders!, members: members! };
+  }
+
+  /** Ends the node at once, without a goodbye to anyone. */
+  async kill(): Promise<void> {
+    this.#child?.kill('SIGKILL');
+    this.#child = undefined;
+    await this.#exited;
+  }
+
   /** Ends the node. The end of its stdin tells it also when a signal would reach only `ip`. */
   async stop(): Promise<void> {
     const child = this.#child;
@@ -314,7 +385,7 @@ export class Host {
 
   #failure(what: string): Error {
     const seen = this.#events.map((event) => JSON.stringify(event)).join('\n');
-    return new Error(`${this.#namespace}: ${what}. It said:\n${seen}\n${this.#stderr}`);
+    return new Error(`${this.namespace}: ${what}. It said:\n${seen}\n${this.#stderr}`);
   }
 }
 

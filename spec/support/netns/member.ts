@@ -2,7 +2,8 @@
  * One node in a network namespace. Argument: node options as JSON, `gossip` among them. Speaks JSON lines: `up`, `nodeup`,
  * `nodedown`, `log`, and `message` with the size of what its process `sink` gets. Lines on stdin: "counters" is answered
  * with `counters`; "blast NODE BYTES" sends a binary to the sink there; "hold BYTES" stops reading, and says `held`, once so
- * much more has come, and "go" reads on. Ends on SIGTERM, or when stdin ends.
+ * much more has come, and "go" reads on; "register NAME" names a new process in the whole cluster, and `registered` says
+ * whether it could; "names" is answered with `names`, who has which, and who is a member. Ends on SIGTERM, or when stdin ends.
  */
 import { createInterface } from 'node:readline';
 import type { Stream } from '../../../src/env/streams.ts';
@@ -45,6 +46,12 @@ node.spawn(
 say({ event: 'up', name: node.name });
 for (const name of node.nodes('connected')) say({ event: 'nodeup', name });
 
+const register = async (name: string): Promise<void> => {
+  const pid = node.spawn(async (self) => {
+    for await (const _ of self);
+  });
+  say({ event: 'registered', name, done: await node.global.register(name, pid, { ifTaken: 'false' }) });
+};
 const stop = async (): Promise<void> => {
   await node.stop();
   process.exit(0);
@@ -56,6 +63,15 @@ lines.on('line', (line) => {
   if (command === 'counters') say({ event: 'counters', counters: node.inspect().counters });
   if (command === 'blast') node.send(at(words[0]!, 'sink'), new Uint8Array(Number(words[1])));
   if (command === 'hold') holdAfterBytes = Number(words[0]);
+  if (command === 'register') void register(words[0]!);
+  if (command === 'names')
+    say({
+      event: 'names',
+      holders: Object.fromEntries(
+        node.global.registered().map((name) => [name, node.global.whereis(name)?.node]),
+      ),
+      members: node.global.members(),
+    });
   if (command === 'go') {
     const stream = held;
     holdAfterBytes = Number.POSITIVE_INFINITY;

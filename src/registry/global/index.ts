@@ -8,6 +8,7 @@
 import type { AnyActor } from '../../actor/types.ts';
 import { CallTimeoutError, ExitError, NameTakenError, OptionsError } from '../../errors.ts';
 import { type AnyPid, At, type GlobalName, type GlobalResolver } from '../../process/destination.ts';
+import type { GlobalNames } from '../../process/global-names.ts';
 import { describePid, NOPROC } from '../../process/reasons.ts';
 import type { ProcessSystem } from '../../process/system.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -18,6 +19,7 @@ import { Pid } from '../../term/identifiers.ts';
 import { equalTerms } from '../../term/order.ts';
 import { inspectTerm } from '../../term/print.ts';
 import { type Tuple, tuple } from '../../term/tuple.ts';
+import { absentNameServer, GLOBAL_ABSENCE } from './absent.ts';
 import { GLOBAL_NAME_SERVER } from './messages.ts';
 import { NameTable } from './names.ts';
 import { type Resolve, Resolvers } from './resolvers.ts';
@@ -28,7 +30,7 @@ import type { GlobalConflict } from './wishes.ts';
 export type { ResolverFunction } from './resolvers.ts';
 export type { Net } from './server.ts';
 export type { GlobalConflict, LockOptions, Resolve };
-export { GLOBAL_NAME_SERVER };
+export { GLOBAL_ABSENCE, GLOBAL_NAME_SERVER };
 
 /** How long a change of names waits for joins that are under way. A peer that takes longer does not speak `global`. */
 const JOIN_WAIT_MS = 5_000;
@@ -47,6 +49,13 @@ export interface RegisterOptions extends ChangeOptions {
   readonly resolve?: Resolve;
   /** What becomes of a name that is taken: NameTakenError, or the answer false. @default 'throw' */
   readonly ifTaken?: 'throw' | 'false';
+}
+
+interface WaitOptions {
+  /** Milliseconds, then CallTimeoutError. @default Infinity */
+  readonly timeout?: number;
+  /** Gives up when aborted: rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What `on` tells of. */
@@ -148,8 +157,13 @@ export class GlobalRegistry implements GlobalResolver {
     return done;
   }
 
-  /** The process of this name, as far as this node knows. Reads the local replica. */
-  whereis(name: GlobalName | unknown): Pid | undefined {
+  /**
+   * The process of this name, as far as this node knows. Reads the local replica. Names in `GlobalNames` have the type that
+   * is declared there; for others it is the caller's to say.
+   */
+  whereis<N extends keyof GlobalNames>(name: N): Pid<GlobalNames[N]> | undefined;
+  whereis<T = unknown>(name: GlobalName | unknown): Pid<T> | undefined;
+  whereis(name: unknown): Pid | undefined {
     const pid = this.#table.get(name)?.pid;
     if (pid === undefined) return undefined;
     const { processes } = this.#o;
@@ -208,10 +222,9 @@ export class GlobalRegistry implements GlobalResolver {
    * Resolves to the process of this name as soon as there is one; at once when there is.
    * @throws CallTimeoutError after `timeout` ms, the signal's reason when aborted
    */
-  whenRegistered(
-    name: GlobalName | unknown,
-    options: { readonly timeout?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<Pid> {
+  whenRegistered<N extends keyof GlobalNames>(name: N, options?: WaitOptions): Promise<Pid<GlobalNames[N]>>;
+  whenRegistered<T = unknown>(name: GlobalName | unknown, options?: WaitOptions): Promise<Pid<T>>;
+  whenRegistered(name: unknown, options: WaitOptions = {}): Promise<Pid> {
     const { timeout = Number.POSITIVE_INFINITY, signal } = options;
     if (!(timeout >= 0))
       return Promise.reject(
@@ -304,6 +317,11 @@ export class GlobalRegistry implements GlobalResolver {
       preventOverlappingPartitions,
       answerLimitMs,
     });
+  }
+
+  /** What runs in its place on a visible node that takes no part. @internal */
+  absence(): AnyActor {
+    return absentNameServer(this.#o.net.visible);
   }
 
   /** Functions that a BEAM calls here by rpc, as modules. @internal */
