@@ -2,16 +2,21 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   atom,
+  Down,
   EncodeError,
   ExitError,
   float,
   NameTakenError,
   type Node,
+  NodeUp,
   OptionsError,
   type Pid,
+  type Ref,
   type Self,
+  type Tuple,
   tuple,
 } from '../../../src/index.ts';
+import { internPid } from '../../../src/term/identifiers.ts';
 import { converged, SimCluster } from '../../../src/testing/index.ts';
 import { collector, Nodes, once } from '../../support/nodes.ts';
 
@@ -368,5 +373,57 @@ describe('groups of several nodes', () => {
     expect(counters['groups.ignored.malformed']).toBe(hostile.length);
     expect(counters['groups.ignored.unknown_peer']).toBe(2);
     expect(b.whereis('pg')).toBe(scope);
+  });
+
+  it('are told of a join before what is sent after it, also by one that was just discovered', async () => {
+    const [a, b] = [await start('a'), await start('b')];
+    await a.connect(b.name);
+    const peer = collector(b, 'peer');
+    const scope = a.groups.scope('late');
+    await scope.join('warm', idle(a));
+    // It is in the mailbox of the scope process, and in no table yet, when the join is asked for.
+    for (let i = 0; i < 20_000; i++) a.send(a.whereis('late')!, 'noise');
+    a.send(a.whereis('late')!, tuple(atom('discover'), peer.pid));
+    const member = idle(a);
+    await scope.join('room', member);
+    a.send(peer.pid, 'after');
+    await expect.poll(() => peer.got).toContain('after');
+    const before = peer.got.slice(0, peer.got.indexOf('after'));
+    expect(before).toContainEqual(tuple(atom('join'), a.whereis('late'), 'room', member));
+  });
+
+  it('are watched while they are in, and forgotten when they are out', async () => {
+    const a = await nodes.start({ name: nodes.name('a'), exports: { erlang: true } });
+    const pid = idle(a);
+    const watchers = async () => {
+      const answer = await a.rpc(a.name, 'erlang', 'process_info', [pid, atom('monitored_by')]);
+      return ((answer as Tuple).at(1) as Pid[]).filter((one) => one === a.whereis('pg')).length;
+    };
+    await a.groups.join('room', [pid, pid]);
+    expect(await watchers()).toBe(1);
+    await a.groups.leave('room', pid);
+    expect(await watchers()).toBe(1);
+    await a.groups.leave('room', pid);
+    expect(await watchers()).toBe(0);
+  });
+
+  it('stay, whatever end is told that was not watched for; and no node is asked that is not connected', async () => {
+    const a = await start('a');
+    const pid = idle(a);
+    await a.groups.join('room', pid);
+    const scope = a.whereis('pg')!;
+    const ref = await new Promise<Ref>((resolve) => {
+      a.spawn((self: Self) => resolve(self.monitor(pid)));
+    });
+    a.send(scope, new Down(ref, pid, atom('killed')));
+    a.send(scope, new NodeUp('nobody@127.0.0.1', {}));
+    a.send(scope, tuple(atom('discover'), internPid('nobody@127.0.0.1', 1, 0, 1)));
+    expect(a.groups.members('room')).toEqual([pid]);
+    await a.groups.join('room', idle(a));
+    // Had it been dialled, what was for it would be dropped by the time that this fails.
+    await expect(a.connect('nobody@127.0.0.1')).rejects.toThrow();
+    const { counters } = a.inspect();
+    expect(counters['groups.ignored.unknown_peer']).toBe(1);
+    expect(counters['connection.dropped.unreachable']).toBeUndefined();
   });
 });

@@ -197,9 +197,7 @@ export class Scope {
 
   #nodeUp({ node, info }: NodeUp): void {
     const hidden = (info as { readonly hidden?: boolean } | undefined)?.hidden === true;
-    // It may be gone again, and then it is discovered when it comes back.
-    if (!hidden && this.#around.isConnected(node))
-      this.#perform(this.#machine.step({ type: 'nodeup', node }));
+    if (!hidden) this.#perform(this.#machine.step({ type: 'nodeup', node }));
   }
 
   #hear(message: Tuple): void {
@@ -253,6 +251,7 @@ export class Scope {
 
   #send(to: Pid | string, message: Tuple): void {
     const node = to instanceof Pid ? to.node : to;
+    // It may be gone again: a message would dial it. When it comes back it is discovered anew.
     if (!this.#around.isConnected(node)) return;
     this.#self?.send(to instanceof Pid ? to : new At(to, atom(this.name)), message);
   }
