@@ -8,6 +8,9 @@ import {
   checkConvergence,
   converged,
   type FaultKind,
+  type FaultPlan,
+  groupsAgree,
+  namesAgree,
   noOrphans,
   randomPlan,
   SeededRandom,
@@ -18,6 +21,7 @@ import {
 import { ChildrenBook } from './books/children.ts';
 import { linksAlternate, oneLinkPerPair } from './books/links.ts';
 import { MonitorBook } from './books/monitors.ts';
+import { NamesBook } from './books/names.ts';
 import { PostBook } from './books/post.ts';
 
 export type Property = (seed: number) => Promise<void>;
@@ -51,6 +55,14 @@ const TICK_MS = 8_000;
 /** Up to this share of lost segments a peer that is silent for TICK_MS is as good as dead. */
 const CALM_LOSS = 0.05;
 
+/**
+ * The weather outlasts the faults. Where a third of all segments is lost, a living peer may be silent for seconds (each
+ * loss in a row doubles the wait for the next try), and giving it up is right: there silence means death only later.
+ */
+function tickTimeIn(plan: FaultPlan): number {
+  return (plan.link?.loss ?? 0) <= CALM_LOSS ? TICK_MS : 60_000;
+}
+
 /** Any faults at all, then peace: the cluster finds itself, nothing of the dead is left, and it stays so. */
 async function membershipConverges(seed: number): Promise<void> {
   const random = randomOf(seed, 'membership');
@@ -58,9 +70,7 @@ async function membershipConverges(seed: number): Promise<void> {
   const isBrief = random.chance(0.5);
   const restMs = 2 * (isBrief ? TICK_MS : 60_000);
   const plan = randomPlan(random, { nodes: [2, 9], steps: [1, 16], restMs });
-  // The weather outlasts the faults. Where a third of all segments is lost, a living peer may be silent for seconds (each
-  // loss in a row doubles the wait for the next try), and giving it up is right: there silence means death only later.
-  const netTickTime = isBrief && (plan.link?.loss ?? 0) <= CALM_LOSS ? TICK_MS : 60_000;
+  const netTickTime = isBrief ? tickTimeIn(plan) : 60_000;
   await checkConvergence(plan, {
     node: { discovery, netTickTime },
     always: [linksAlternate(), oneLinkPerPair()],
@@ -249,6 +259,38 @@ async function promisesAreKept(seed: number): Promise<void> {
   });
 }
 
+/**
+ * Processes of every node want the same names, lose them to each other when parts of the cluster meet, and are members of
+ * one group: in peace all nodes know the same names and members, no name has two holders, and each loser was told once.
+ */
+async function namesAndGroupsAgree(seed: number): Promise<void> {
+  const random = randomOf(seed, 'names');
+  const book = new NamesBook(randomOf(seed, 'contenders'));
+  const plan = randomPlan(random, {
+    nodes: [2, 4],
+    steps: [2, 8],
+    faults: TRAFFIC_FAULTS,
+    restMs: 4 * TICK_MS,
+    weather: random.chance(0.3),
+  });
+  await checkConvergence(plan, {
+    node: { discovery: strategyOf(seed), netTickTime: tickTimeIn(plan) },
+    started: (node) => book.begin(node),
+    always: [book.atMostOnce],
+    eventually: [
+      all(converged, (cluster) => {
+        book.finish();
+        return cluster.nowMs > 0;
+      }),
+      namesAgree,
+      groupsAgree,
+    ],
+    quietMs: 60_000,
+    withinMs: 200_000,
+    finally: (cluster) => book.check(cluster),
+  });
+}
+
 /** Strangers with another cookie or another secret are never connected, however long they knock. */
 async function strangersStayOut(seed: number): Promise<void> {
   const random = randomOf(seed, 'strangers');
@@ -383,6 +425,7 @@ export const PROPERTIES: Readonly<Record<string, Property>> = {
   theDeadStayOut,
   theFrozenAreNotGivenUp,
   promisesAreKept,
+  namesAndGroupsAgree,
   strangersStayOut,
   replaysChangeNothing,
   costsAreBounded,
