@@ -93,6 +93,32 @@ async function allMeetAtOnce(seed: number): Promise<void> {
   cluster.dispose();
 }
 
+/** Two nodes dial each other within a round trip, again and again: both calls end in the same one link, at once. */
+async function callsThatCrossMeet(seed: number): Promise<void> {
+  const random = randomOf(seed, 'cross');
+  const [one, two] = names(2) as [string, string];
+  const latencyMs = random.between(5, 50);
+  const cluster = new SimCluster({ seed, latencyMs });
+  const a = await cluster.start(one);
+  const b = await cluster.start(two);
+  for (let round = 0; round < 5; round++) {
+    // The port mapper, the socket and the handshake take a few round trips.
+    const beganMs = cluster.nowMs;
+    const calls = [a.connect(two)];
+    await cluster.advance(random.between(0, 4 * latencyMs));
+    calls.push(b.connect(one));
+    await cluster.run(Promise.all(calls));
+    const tookMs = cluster.nowMs - beganMs;
+    assert(tookMs <= 16 * latencyMs, () => `${tookMs} ms at ${latencyMs} ms one way, round ${round}`);
+    await cluster.until(converged, { withinMs: 4 * latencyMs });
+    a.disconnect(two);
+    await cluster.until(() => a.nodes('connected').length + b.nodes('connected').length === 0, {
+      withinMs: 1_000,
+    });
+  }
+  cluster.dispose();
+}
+
 /** All nodes of a cluster crash at the same moment and come back under their old names, again and again. */
 async function allRestartedAtOnce(seed: number): Promise<void> {
   const random = randomOf(seed, 'restarts');
@@ -419,6 +445,7 @@ async function costsAreBounded(seed: number): Promise<void> {
 export const PROPERTIES: Readonly<Record<string, Property>> = {
   membershipConverges,
   allMeetAtOnce,
+  callsThatCrossMeet,
   allRestartedAtOnce,
   partitionsHeal,
   theMapperReturns,

@@ -22,11 +22,12 @@ export class ChildrenBook {
       self.onStop(() => void living.set(kind, living.get(kind)! - 1));
       return { kind: () => kind };
     });
-    const Family = supervisor('family', { strategy: 'one_for_one', intensity: 1_000, period: 1_000 }, () =>
+    const random = this.#random.fork(own);
+    const strategy = random.chance(0.5) ? 'one_for_one' : 'one_for_all';
+    const Family = supervisor('family', { strategy, intensity: 1_000, period: 1_000 }, () =>
       CHILDREN.map((kind) => child(Child, [kind], { id: kind, restart: kind, name: `child_${kind}` })),
     );
     node.spawn(Family, [], { name: 'family' });
-    const random = this.#random.fork(own);
     node.spawn(async (self) => {
       for (;;) {
         self.sendAfter(random.between(500, 4_000), 'kill');

@@ -6,9 +6,10 @@ const NAMES = ['first', 'second', 'mortal'] as const;
 const GROUP = 'everybody';
 const CONFLICT = atom('global_name_conflict');
 const KILLED = atom('killed');
-/** Between two tries, and how long a holder keeps a name before it gives it back. */
+const NORMAL = atom('normal');
+/** Between two tries, and how long a holder of a name lives at most. */
 const TRY_MS = 3_000;
-const KEEP_MS = 25_000;
+const KEEP_MS = 60_000;
 const CHANGE_TIMEOUT_MS = 30_000;
 
 /** One process that wants one name. */
@@ -17,20 +18,18 @@ interface Contender {
   readonly own: string;
   readonly name: string;
   readonly pid: Pid;
-  /** It has the name, was not told of having lost it, and has not given it back. */
+  /** It has the name, and was not told of having lost it. */
   holds: boolean;
   /** A change is under way, or has failed with nobody knowing what came of it. */
   isUnsure: boolean;
-  /** It has given the name back; word of a conflict that came before may still lie in its mailbox. */
-  gaveBack: boolean;
   /** Conflicts it was told of since it registered last. */
   tolds: number;
   isAlive: boolean;
 }
 
 /**
- * On every node one process for each of a few names registers it whenever it is free, gives it back now and then, and
- * is a member of one group. Who loses a name when parts of the cluster meet is told just once, or dies of it.
+ * On every node one process for each of a few names registers it whenever it is free, ends some time after and has another
+ * in its place, and is a member of one group. Who loses a name when parts of the cluster meet is told just once, or dies of it.
  */
 export class NamesBook {
   readonly #contenders: Contender[] = [];
@@ -81,23 +80,25 @@ export class NamesBook {
         pid: self.pid,
         holds: false,
         isUnsure: false,
-        gaveBack: false,
         tolds: 0,
         isAlive: true,
       };
       this.#contenders.push(contender);
       self.signal.addEventListener('abort', () => {
         contender.isAlive = false;
-        if ((self.signal.reason as ExitError).reason === KILLED) this.#died(node, contender);
+        const { reason } = self.signal.reason as ExitError;
+        if (reason === KILLED) this.#died(contender);
+        if (reason === KILLED || reason === NORMAL) this.#contend(node, name);
       });
       await node.groups.join(GROUP, self.pid);
       self.sendAfter(this.#random.between(0, TRY_MS), 'look');
       for await (const message of self) {
         if (message === 'look') {
-          if (await this.#look(node, contender, resolve)) self.sendAfter(KEEP_MS, 'enough');
+          if (await this.#look(node, contender, resolve))
+            self.sendAfter(this.#random.between(0, KEEP_MS), 'enough');
           self.sendAfter(this.#random.between(TRY_MS / 2, TRY_MS), 'look');
-        } else if (message === 'enough') await this.#giveBack(node, contender);
-        else this.#told(contender, message);
+        } else if (message === 'enough' && !this.#isOver) break;
+        else if (message !== 'enough') this.#told(contender, message);
       }
     });
   }
@@ -107,7 +108,6 @@ export class NamesBook {
     const { name, pid } = contender;
     if (this.#isOver || contender.holds || node.global.whereis(name) !== undefined) return false;
     contender.isUnsure = true;
-    contender.gaveBack = false;
     contender.tolds = 0;
     try {
       const options = { resolve, ifTaken: 'false', timeout: CHANGE_TIMEOUT_MS } as const;
@@ -117,19 +117,6 @@ export class NamesBook {
     } catch {
       // Too late, or the node stops: whether it was registered is seen by whoever looks.
       return false;
-    }
-  }
-
-  async #giveBack(node: Node, contender: Contender): Promise<void> {
-    if (this.#isOver || !contender.holds || node.global.whereis(contender.name) !== contender.pid) return;
-    contender.isUnsure = true;
-    try {
-      await node.global.unregister(contender.name, { timeout: CHANGE_TIMEOUT_MS });
-      contender.holds = false;
-      contender.isUnsure = false;
-      contender.gaveBack = true;
-    } catch {
-      // As above.
     }
   }
 
@@ -143,18 +130,17 @@ export class NamesBook {
     contender.tolds += 1;
     if (contender.tolds > 1)
       this.#wrong ??= `${own} was told ${contender.tolds} times that it lost "${name}"`;
-    if (!contender.holds && !contender.isUnsure && !contender.gaveBack)
+    if (!contender.holds && !contender.isUnsure)
       this.#wrong ??= `${own} was told that it lost "${name}", which it did not have`;
     contender.holds = false;
   }
 
-  /** It lost its name and its life; another takes its place. */
-  #died(node: Node, contender: Contender): void {
+  /** It lost its name and its life. */
+  #died(contender: Contender): void {
     const { own, name } = contender;
     this.losses += 1;
     if (name !== 'mortal') this.#wrong ??= `${own} died of losing "${name}"`;
     if (!contender.holds && !contender.isUnsure)
       this.#wrong ??= `${own} died of losing "${name}", which it did not have`;
-    this.#contend(node, 'mortal');
   }
 }
