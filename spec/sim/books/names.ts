@@ -22,6 +22,8 @@ interface Contender {
   holds: boolean;
   /** A change is under way, or has failed with nobody knowing what came of it. */
   isUnsure: boolean;
+  /** Its node has told of a conflict that it lost. */
+  isOusted: boolean;
   /** Conflicts it was told of since it registered last. */
   tolds: number;
   isAlive: boolean;
@@ -44,6 +46,11 @@ export class NamesBook {
   }
 
   begin(node: Node): void {
+    // What the loser's own node says; the message to the loser is sent by whoever decides, on a link that may be lost.
+    node.global.on('conflict', ({ name, pids, winner }) => {
+      const loser = this.#contenders.find(({ pid }) => pids.includes(pid) && pid !== winner);
+      if (loser !== undefined && loser.pid.node === node.name && loser.name === name) loser.isOusted = true;
+    });
     for (const name of NAMES) this.#contend(node, name);
   }
 
@@ -57,8 +64,8 @@ export class NamesBook {
   check(cluster: SimCluster): void {
     const lives = new Map(cluster.nodes().map((node) => [`${node.name}/${node.creation}`, node]));
     const living = this.#contenders.filter(({ own, isAlive }) => isAlive && lives.has(own));
-    for (const { own, name, pid, holds, isUnsure, tolds } of living) {
-      if (isUnsure) continue;
+    for (const { own, name, pid, holds, isUnsure, isOusted, tolds } of living) {
+      if (isUnsure || (isOusted && tolds === 0)) continue;
       const has = lives.get(own)!.global.whereis(name) === pid;
       if (has !== holds)
         throw new Error(`${own} ${holds ? 'has lost' : 'still has'} "${name}", and was told ${tolds} times`);
@@ -80,6 +87,7 @@ export class NamesBook {
         pid: self.pid,
         holds: false,
         isUnsure: false,
+        isOusted: false,
         tolds: 0,
         isAlive: true,
       };
@@ -108,6 +116,7 @@ export class NamesBook {
     const { name, pid } = contender;
     if (this.#isOver || contender.holds || node.global.whereis(name) !== undefined) return false;
     contender.isUnsure = true;
+    contender.isOusted = false;
     contender.tolds = 0;
     try {
       const options = { resolve, ifTaken: 'false', timeout: CHANGE_TIMEOUT_MS } as const;

@@ -225,8 +225,10 @@ export class Locker {
     this.#phase = phase;
     this.#o.wishes.disarm(this.#timer);
     this.#timer = undefined;
-    this.#lockSafely(lock, extra, (isSet) => {
-      const nodes = [this.#o.self, ...this.#known];
+    // What is locked is freed, also on a node that is taken for no member any more by then.
+    const known = [...this.#known];
+    const nodes = [this.#o.self, ...known];
+    this.#lockSafely(lock, extra, known, (isSet) => {
       if (phase.cancelled !== undefined) {
         for (const [to, message] of phase.cancelled) this.#o.wishes.cast('locker', to, message, true);
         if (extra.length === 0) this.#say(him, false);
@@ -249,9 +251,14 @@ export class Locker {
   }
 
   /** The boss first, then this node (and his), then all others: lock_nodes_safely/3. */
-  #lockSafely(lock: Lock, extra: readonly string[], then: (isSet: boolean) => void): void {
+  #lockSafely(
+    lock: Lock,
+    extra: readonly string[],
+    known: readonly string[],
+    then: (isSet: boolean) => void,
+  ): void {
     const { self, locks } = this.#o;
-    const boss = bossOf([self, ...this.#known]);
+    const boss = bossOf([self, ...known]);
     // Were it locked here by another, locking the boss would only be in somebody's way.
     if (boss !== self && !locks.canSet(lock)) {
       then(false);
@@ -269,7 +276,7 @@ export class Locker {
           then(false);
           return;
         }
-        const others = [...this.#known].filter((node) => node !== boss);
+        const others = known.filter((node) => node !== boss);
         this.#nodes.set(lock, others, (isSet) => {
           if (!isSet) this.#nodes.free(lock, [boss, ...near]);
           then(isSet);
