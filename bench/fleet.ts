@@ -11,8 +11,8 @@ export class Fleet {
   readonly #started = new Map<string, Promise<unknown>>();
   readonly #ends: (() => Promise<void>)[] = [];
 
-  /** BEAM nodes `beam1@127.0.0.1` and `beam2@127.0.0.1`, with their sink and adder. */
-  beam(number: 1 | 2): Promise<Beam> {
+  /** BEAM nodes `beam1@127.0.0.1`, `beam2@127.0.0.1` and so on, with their sink and adder. */
+  beam(number: number): Promise<Beam> {
     return this.#once(`beam${number}`, async () => {
       const { port } = await this.#epmd();
       const beam = await startBeam({ name: beamName(number), cookie: COOKIE, epmdPort: port });
@@ -21,6 +21,12 @@ export class Fleet {
       await beam.eval('bench_beam:start()');
       return beam;
     });
+  }
+
+  /** A BEAM for one measurement, which ends it. */
+  async freshBeam(name: string): Promise<Beam> {
+    const { port } = await this.#epmd();
+    return await startBeam({ name, cookie: COOKIE, epmdPort: port });
   }
 
   /** Beamish nodes `beamish1@127.0.0.1` and `beamish2@127.0.0.1`, likewise. */
@@ -92,5 +98,5 @@ export class Fleet {
   }
 }
 
-export const beamName = (number: 1 | 2): string => `beam${number}@127.0.0.1`;
+export const beamName = (number: number): string => `beam${number}@127.0.0.1`;
 export const beamishName = (number: 1 | 2): string => `beamish${number}@127.0.0.1`;

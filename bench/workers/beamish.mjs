@@ -26,6 +26,8 @@ serve({
   idleBytes,
   globalLookups,
   globalRegistrations,
+  globalFill,
+  globalJoin,
   groupJoins,
   groupBytes,
   groupSeen,
@@ -218,20 +220,42 @@ async function globalLookups({ count }) {
   return ms;
 }
 
-/** One after the other; each is confirmed by the other node. */
-async function globalRegistrations({ peer, count }) {
-  await node.connect(peer);
+/** One after the other; each is confirmed by all other nodes. */
+async function globalRegistrations({ peers, count }) {
+  for (const peer of peers) await node.connect(peer);
+  while (node.global.members().length < peers.length) await new Promise(setImmediate);
   await node.global.sync();
   const round = async (tag) => {
     const pids = Array.from({ length: count }, () => node.spawn(Idle, []));
     const ms = await timed(async () => {
-      for (const [i, pid] of pids.entries()) await node.global.register(`${tag} ${i}`, pid);
+      for (const [i, pid] of pids.entries()) await node.global.register(tuple(tag, i), pid);
     });
     for (const pid of pids) node.exit(pid, 'kill');
     return ms;
   };
   await round('warm');
   return await round('hot');
+}
+
+/** Names a process each. Gives the bytes of heap that a name weighs. */
+async function globalFill({ count }) {
+  const pids = Array.from({ length: count }, () => node.spawn(Idle, []));
+  await new Promise(setImmediate);
+  globalThis.gc();
+  const before = process.memoryUsage().heapUsed;
+  for (const [i, pid] of pids.entries()) await node.global.register(tuple('many', i), pid);
+  await new Promise(setImmediate);
+  globalThis.gc();
+  return (process.memoryUsage().heapUsed - before) / count;
+}
+
+/** Until this node has all the names of that one. */
+async function globalJoin({ peer, count }) {
+  return timed(async () => {
+    await node.connect(peer);
+    await node.global.sync();
+    if (node.global.registered().length !== count) throw new Error('names are missing');
+  });
 }
 
 async function groupBytes({ count }) {
