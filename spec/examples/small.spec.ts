@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -42,6 +43,24 @@ it('statechart.ts prints what its first comment says', async () => {
       '',
     ].join('\n'),
   );
+});
+
+describe('the guide to simulations', () => {
+  const read = (file: string) => readFile(`${ROOT}examples/simulation/${file}`, 'utf8');
+  const blocks = (text: string, kind: string) =>
+    [...text.matchAll(/^```(\w*)\n(.*?)\n```$/gms)].flatMap(([, of, block]) => (of === kind ? [block!] : []));
+
+  it('shows the code of its example, and what that prints', async () => {
+    const guide = await read('README.md');
+    const code = `${await read('transfer.ts')}\n${await read('property.ts')}`;
+    const shown = blocks(guide, 'ts').flatMap((block) => block.split('\n\n/**'));
+    expect(shown).toHaveLength(4);
+    for (const piece of shown) expect(code).toContain(piece);
+    // Which plan it is changes with the least change of what a node sends.
+    const numbers = /\d+/g;
+    const printed = await output('simulation/main.ts');
+    expect(printed.replaceAll(numbers, 'N')).toBe(`${blocks(guide, '')[0]}\n`.replaceAll(numbers, 'N'));
+  });
 });
 
 describeBeam('from-erlang.ts', () => {
