@@ -110,7 +110,17 @@ export class Rooms {
       name: this.name,
       creation: 0,
       flags: offeredFlags(hidden),
-      tls: tls === undefined ? undefined : new Tls(tls, env.streams),
+      tls:
+        tls === undefined
+          ? undefined
+          : new Tls(tls, env.streams, ({ message }) =>
+              env.log.write({
+                level: 'error',
+                area: 'connection',
+                node: this.name,
+                message: `files that changed cannot be used, what was read before stays: ${message}`,
+              }),
+            ),
       cookieFor: (peer) => cookies.get(peer) ?? cookie,
       netTickTimeMs,
       netTickIntensity,

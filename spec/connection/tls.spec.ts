@@ -89,6 +89,37 @@ describe('two nodes with certificates of one authority', () => {
     expect(logged()).not.toContain('sesame');
   });
 
+  it('read renewed files for the next handshake, without a restart, and links that stand stay', async () => {
+    const files = new Files();
+    nodes.atEnd(() => files.remove());
+    const write = ({ cert, key }: Certificate) => ({
+      cert: files.write('cert.pem', cert),
+      key: files.write('key.pem', key),
+    });
+    const renewed = await start('renewed', tls(write(good())));
+    const [caller, called, other] = await Promise.all([
+      start('caller', tls(good())),
+      start('called', tls(good())),
+      start('other', tls(good())),
+    ]);
+    expect(await caller.ping(renewed.name)).toBe('pong');
+    // What a peer shows is seen by what is said of it: both roles show the new one.
+    write(authority.issue({ commonName: 'node', hosts: HOSTS, days: [-20, -10] }));
+    await expect(called.connect(renewed.name)).rejects.toThrow(/its certificate has expired/);
+    await expect(renewed.connect(called.name)).rejects.toThrow(/expired|hung up|closed the connection/);
+    expect(caller.nodes('connected')).toEqual([renewed.name]);
+    write(good());
+    expect(await called.ping(renewed.name)).toBe('pong');
+    await part(called, renewed);
+    expect(await renewed.ping(called.name)).toBe('pong');
+    // Half of a renewal: the key is not that of the certificate. It is told, and what was there goes on.
+    files.write('key.pem', good().key);
+    expect(await other.ping(renewed.name)).toBe('pong');
+    expect(logged()).toMatch(
+      /files that changed cannot be used, what was read before stays: tls: certificate and key cannot be used/,
+    );
+  });
+
   it('that call each other at once end with one link', async () => {
     const [a, b] = await Promise.all([start('a', tls(good())), start('b', tls(good()))]);
     for (let round = 0; round < 20; round++) {
@@ -178,16 +209,19 @@ describe('a certificate that will not do', () => {
 
   /** A caller with TLS and without a certificate. */
   function bare(): Promise<Omit<TlsClientOptions, 'serverName'>> {
-    const identity = platformEnv().streams.secure!({
-      option: 'tls',
-      cert: undefined,
-      key: undefined,
-      passphrase: undefined,
-      ca: [authority.cert],
-      minVersion: 'TLSv1.2',
-      maxVersion: 'TLSv1.2',
-      ciphers: undefined,
-    });
+    const identity = platformEnv().streams.secure!(
+      {
+        option: 'tls',
+        cert: undefined,
+        key: undefined,
+        passphrase: undefined,
+        ca: [authority.cert],
+        minVersion: 'TLSv1.2',
+        maxVersion: 'TLSv1.2',
+        ciphers: undefined,
+      },
+      () => {},
+    );
     return Promise.resolve({ identity, verify: true, expectedHost: undefined });
   }
 

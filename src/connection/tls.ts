@@ -18,7 +18,7 @@ import { hostOf } from '../handshake/name.ts';
 
 /** What one side shows and trusts. */
 export interface TlsSideOptions {
-  /** PEM, as text or as the path of a file: the certificate, followed by those between it and the authority. */
+  /** PEM, as text or as the path of a file, read anew when it changes: the certificate, followed by those between it and the authority. */
   readonly cert?: string;
   /** PEM of its private key, as text or as a path. */
   readonly key?: string;
@@ -59,7 +59,7 @@ export interface TlsOptions extends TlsSideOptions {
   readonly checkNodeName?: boolean | ((nodeName: string, certificate: PeerCertificate) => boolean);
 }
 
-/** The option after checking; files are read when the node starts. */
+/** The option after checking; files are read when the node starts, and anew when they have changed. */
 export interface TlsSettings {
   readonly client: TlsMaterial & { readonly verify: boolean };
   readonly server: TlsMaterial & { readonly verify: boolean };
@@ -204,13 +204,16 @@ export class Tls {
   readonly #client: TlsIdentity;
   readonly #server: TlsIdentity;
 
-  /** @throws OptionsError for files that cannot be read, what is in them, and an `env` that has no TLS */
-  constructor(settings: TlsSettings, streams: Streams) {
+  /**
+   * @param unusable - is told when files have changed and what is in them now cannot be used
+   * @throws OptionsError for files that cannot be read, what is in them, and an `env` that has no TLS
+   */
+  constructor(settings: TlsSettings, streams: Streams, unusable: (error: Error) => void) {
     if (streams.secure === undefined)
       throw new OptionsError('tls', 'tls: the streams of this env cannot be made secure');
     this.#settings = settings;
-    this.#client = streams.secure(settings.client);
-    this.#server = streams.secure(settings.server);
+    this.#client = streams.secure(settings.client, unusable);
+    this.#server = streams.secure(settings.server, unusable);
   }
 
   /** For a call of this node. */

@@ -16,10 +16,11 @@ export interface Streams {
    */
   connect(options: ConnectOptions): Promise<Stream>;
   /**
-   * Reads and checks what one side of TLS needs. Absent where there is no TLS.
+   * Reads and checks what one side of TLS needs. Absent where there is no TLS. Files that change later are read anew;
+   * when what is in them then cannot be used, `unusable` is told, once, and what was read before goes on.
    * @throws OptionsError for files that cannot be read, and for what is in them
    */
-  secure?(material: TlsMaterial): TlsIdentity;
+  secure?(material: TlsMaterial, unusable: (error: Error) => void): TlsIdentity;
 }
 
 /** What one side of TLS is made of. */

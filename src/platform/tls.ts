@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { isIP, type Socket } from 'node:net';
 import {
   checkServerIdentity,
@@ -20,23 +20,73 @@ import type {
 import { OptionsError } from '../errors.ts';
 
 /** Certificates and keys that were read, as the platform wants them. */
-interface Identity extends TlsIdentity {
-  readonly pem: {
-    readonly cert?: string;
-    readonly key?: string;
-    readonly passphrase?: string;
-    readonly ca?: string[];
-    readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-    readonly maxVersion: 'TLSv1.2' | 'TLSv1.3';
-    readonly ciphers?: string;
-  };
-  readonly context: SecureContext;
+interface Pem {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly passphrase?: string;
+  readonly ca?: string[];
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly maxVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly ciphers?: string;
+}
+
+/**
+ * What a side shows and trusts now. Files that have changed are read anew for the next handshake, as OTP's `ssl` does
+ * (within two minutes there, at once here): a certificate is renewed without a restart, and links that stand stay.
+ */
+class Identity implements TlsIdentity {
+  readonly material: TlsMaterial;
+  readonly #unusable: (error: Error) => void;
+  #stamp: string;
+  #now: { readonly pem: Pem; readonly context: SecureContext };
+
+  constructor(material: TlsMaterial, unusable: (error: Error) => void) {
+    this.material = material;
+    this.#unusable = unusable;
+    this.#stamp = stampOf(material);
+    this.#now = read(material);
+  }
+
+  /** For a handshake that begins now. While what is in the files cannot be used, what was read before. */
+  get current(): { readonly pem: Pem; readonly context: SecureContext } {
+    // Looked at before reading: what changes in between is seen by the next handshake.
+    const stamp = stampOf(this.material);
+    if (stamp === this.#stamp) return this.#now;
+    this.#stamp = stamp;
+    try {
+      this.#now = read(this.material);
+    } catch (error) {
+      if (!(error instanceof OptionsError)) throw error;
+      this.#unusable(error);
+    }
+    return this.#now;
+  }
 }
 
 /** @throws OptionsError, never with a key or passphrase in it */
-export function secure(material: TlsMaterial): TlsIdentity {
+export function secure(material: TlsMaterial, unusable: (error: Error) => void): TlsIdentity {
+  return new Identity(material, unusable);
+}
+
+const isText = (given: string): boolean => given.includes('-----BEGIN');
+
+/** Changes when one of the files does; what was given as text does not. */
+function stampOf({ cert, key, ca = [] }: TlsMaterial): string {
+  const stamps = [cert, key, ...ca].map((given) => {
+    if (given === undefined || isText(given)) return '';
+    try {
+      const { dev, ino, size, mtimeNs } = statSync(given, { bigint: true });
+      return `${dev}.${ino}.${size}.${mtimeNs}`;
+    } catch {
+      return 'none';
+    }
+  });
+  return stamps.join(' ');
+}
+
+function read(material: TlsMaterial): { readonly pem: Pem; readonly context: SecureContext } {
   const { option, cert, key, passphrase, ca, minVersion, maxVersion, ciphers } = material;
-  const pem: Identity['pem'] = {
+  const pem: Pem = {
     ...(cert === undefined ? {} : { cert: readPem(`${option}.cert`, cert, 'CERTIFICATE') }),
     ...(key === undefined ? {} : { key: readPem(`${option}.key`, key, 'PRIVATE KEY') }),
     ...(passphrase === undefined ? {} : { passphrase }),
@@ -46,8 +96,7 @@ export function secure(material: TlsMaterial): TlsIdentity {
     maxVersion,
   };
   try {
-    const identity: Identity = { material, pem, context: createSecureContext(pem) };
-    return identity;
+    return { pem, context: createSecureContext(pem) };
   } catch (cause) {
     throw new OptionsError(option, `${option}: certificate and key cannot be used: ${messageOf(cause)}`, {
       cause,
@@ -56,9 +105,8 @@ export function secure(material: TlsMaterial): TlsIdentity {
 }
 
 function readPem(option: string, given: string, label: string): string {
-  const isText = given.includes('-----BEGIN');
   let text = given;
-  if (!isText)
+  if (!isText(given))
     try {
       text = readFileSync(given, 'utf8');
     } catch (cause) {
@@ -71,7 +119,7 @@ function readPem(option: string, given: string, label: string): string {
   if (!new RegExp(`-----BEGIN [A-Z ]*${label}-----`).test(text))
     throw new OptionsError(
       option,
-      `${option}: expected PEM with a ${label}, and there is none in ${isText ? 'the text' : JSON.stringify(given)}`,
+      `${option}: expected PEM with a ${label}, and there is none in ${isText(given) ? 'the text' : JSON.stringify(given)}`,
     );
   return text;
 }
@@ -81,7 +129,7 @@ export function secureSocket(socket: Socket, options: TlsClientOptions): TLSSock
   const { identity, verify, serverName, expectedHost } = options;
   return connect({
     socket,
-    secureContext: (identity as Identity).context,
+    secureContext: (identity as Identity).current.context,
     rejectUnauthorized: verify,
     // An address is no server name (RFC 6066).
     ...(isIP(serverName) === 0 ? { servername: serverName } : { servername: '' }),
@@ -94,16 +142,23 @@ export function secureSocket(socket: Socket, options: TlsClientOptions): TLSSock
 export function secureServer(options: TlsServerOptions, onSecure: (socket: TLSSocket) => void): Server {
   const { identity, verify, requireCertificate, maxPending, timeoutMs } = options;
   let pending = 0;
+  let { current } = identity as Identity;
   const failed = (socket: TLSSocket, error: Error): void => {
     options.failed(addressOf(socket) ?? 'a caller that has gone', error);
     socket.destroy();
   };
   const server = createServer({
-    ...(identity as Identity).pem,
+    ...current.pem,
     noDelay: true,
     requestCert: verify,
     rejectUnauthorized: verify && requireCertificate,
     handshakeTimeout: timeoutMs,
+  });
+  // Before the platform's own listener, which takes the certificate for this call.
+  server.prependListener('connection', () => {
+    const before = current;
+    ({ current } = identity as Identity);
+    if (current !== before) server.setSecureContext(current.pem);
   });
   server.on('connection', (socket) => {
     pending += 1;
