@@ -53,6 +53,11 @@ describe('recorded pass-through frames', () => {
         expect(decodeFrame(again, frame.from)[0]![0]).toBe(call![0]);
       }
       expect(same).toBeGreaterThan(40);
+      // The capture is whole: 300 atoms in one message, and a binary that would come in fragments elsewhere.
+      const steps = new Set(connection.frames.map(({ step, op }) => `${step} ${op}`));
+      const send = connection.name.endsWith('no_hdr') ? 22 : 2;
+      expect(steps).toContain(`atoms_300_in_one_message ${send}`);
+      expect(steps).toContain(`big_binary_70000 ${send}`);
     },
   );
 
