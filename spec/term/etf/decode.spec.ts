@@ -148,9 +148,23 @@ describe('maps', () => {
     ['tuples', '74 00000002 6801 6101 6101 6900000001 6101 6101'],
     ['lists', '74 00000002 6b000101 6101 6c0000000161016a 6101'],
     ['floats', '74 00000002 463ff0000000000000 6101 463ff0000000000000 6101'],
+    ['text, and a number behind it', '74 00000003 6d0000000161 6101 6d0000000161 6102 6101 6101'],
+    ['atoms, and a number behind them', '74 00000003 770161 6101 770161 6102 6101 6101'],
+    ['text that reads as a number', '74 00000002 6d0000000130 6101 6d0000000130 6102'],
+    ['text, inside another map', '74 00000001 6d0000000161 74 00000002 6d0000000162 6101 6d0000000162 6102'],
     ['text after an atom', '74 00000003 770161 6101 6d0000000161 6101 6d0000000161 6102'],
   ])('with a key twice are refused: %s', (_, hex) => {
     expect(failure(() => decodeTerm(bytes(`83${hex}`))).message).toMatch(/twice/);
+  });
+
+  test('the first key that comes twice is named, with its place', () => {
+    const pair = (key: string) => `6d00000001${Buffer.from(key).toString('hex')}6101`;
+    const error = failure(() =>
+      decodeTerm(bytes(`8374 00000005 ${['a', 'b', 'b', 'a', 'c'].map(pair).join('')}`)),
+    );
+    expect(error.message).toContain('"b" twice');
+    // The version byte and the head of the map, two pairs, and the key.
+    expect(error.offset).toBe(6 + 2 * 8 + 6);
   });
 });
 
