@@ -106,6 +106,50 @@ describeBeam('a name on both sides', () => {
     expect(late.isAlive(theirs)).toBe(true);
   });
 
+  it('is had without a BEAM whose name server stops answering: it is given up, and the rest goes on', async () => {
+    count += 1;
+    const options = { netTickTime: 1_600 };
+    const flags = ['-kernel', 'net_ticktime', '2'];
+    const [a, b, beam, other] = await Promise.all([
+      lab.node(`a${count}_mute`, options),
+      lab.node(`b${count}_mute`, options),
+      lab.beam(`m${count}_mute`, { flags }),
+      lab.beam(`n${count}_mute`, { flags }),
+    ]);
+    await a.connect(beam.name);
+    await a.connect(other.name);
+    await a.connect(b.name);
+    for (const node of [a, b])
+      await expect.poll(() => node.global.members().length, { timeout: 15_000 }).toBe(3);
+    // Nonsense from a BEAM first: counted, and no more.
+    await beam.eval(`[gen_server:cast({global_name_server, '${a.name}'}, M) || M <- [stop, {exchange, 1}, {in_sync, x, y}]],
+      [{global_name_server, '${a.name}'} ! M || M <- [stop, {lost_connection, 1, 2, 3, 4}]]`);
+    await expect.poll(() => a.inspect().counters['global.ignored.malformed']).toBe(4);
+    // A lock that it takes too late is not kept there.
+    await beam.eval('sys:suspend(global_name_server)');
+    const lock = tuple(atom('late'), 'us');
+    expect(await a.global.setLock(lock, { nodes: [a.name, beam.name], retries: 0 })).toBe(true);
+    await beam.eval('sys:resume(global_name_server)');
+    await expect.poll(() => beam.eval('global:set_lock({late, them}, [node()], 0)')).toBe('true');
+    await a.global.delLock(lock, { nodes: [a.name] });
+    // It ticks on, takes what is sent, and answers nothing. Half way through a lock: the greater name has given it.
+    await beam.eval('sys:suspend(global_name_server)');
+    expect(await Promise.all([a.global.register('one', idle(a)), b.global.register('two', idle(b))])).toEqual(
+      [true, true],
+    );
+    // Only now: a BEAM that is kept waiting by another one waits without end, in any cluster.
+    expect(await other.eval('global:register_name(three, spawn(fun() -> receive stop -> ok end end))')).toBe(
+      'yes',
+    );
+    const givenUp = [a, b].map((node) => node.inspect().counters['global.given_up'] ?? 0);
+    expect(Math.max(...givenUp)).toBeGreaterThan(0);
+    for (const node of [a, b]) {
+      expect(node.global.members()).not.toContain(beam.name);
+      await expect.poll(() => node.global.registered().length).toBe(3);
+    }
+    await expect.poll(() => other.eval('length(global:registered_names())')).toBe('3');
+  });
+
   it('of two and two that were parted is of one again when they meet', async () => {
     count += 1;
     const [a, d, b, c] = await Promise.all([

@@ -311,7 +311,7 @@ class Server {
   }
 
   #call({ id, from, nodes, request }: Extract<Wish, { type: 'call' }>): void {
-    const { processes } = this.#o;
+    const { processes, net } = this.#o;
     const replies: [string, unknown][] = [];
     const silent: string[] = [];
     const limitMs = this.#o.answerLimitMs + MS_PER_NAME * this.#o.table.size;
@@ -323,8 +323,11 @@ class Server {
       this.#later({ type: 'replies', id, replies });
     };
     for (const node of nodes) {
-      const call = processes.call(nameServerOf(node), request, { timeout: limitMs }, this.#roles[from]);
-      call.then(
+      const call = () => processes.call(nameServerOf(node), request, { timeout: limitMs }, this.#roles[from]);
+      // A member that is just being connected is waited for first: a request that was given up while it waited to be sent
+      // would still arrive then, and set a lock that nobody frees, or come too late to be heard at all.
+      const answer = net.isConnected(node) ? call() : net.connect(node).then(call);
+      answer.then(
         (reply) => {
           replies.push([node, reply]);
           answered();

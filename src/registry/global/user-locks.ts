@@ -113,7 +113,10 @@ export class UserLocks {
     const others = nodes.filter((node) => node !== boss);
     const locked: string[] = [];
     for (const group of [[boss], others]) {
-      const replies = await this.#ask(group, setLock(lock), holder);
+      // Who is silent may come to it later, and would keep the lock: what is sent now it reads after that.
+      const replies = await this.#ask(group, setLock(lock), holder, (node) => {
+        if (holder.alive) void this.#ask([node], delLock(lock), holder).catch(ignore);
+      });
       for (const [node, reply] of replies) if (reply === true) locked.push(node);
       if (replies.every(([, reply]) => reply === true)) continue;
       await this.#release(lock, locked, holder);
@@ -132,16 +135,19 @@ export class UserLocks {
     nodes: readonly string[],
     request: Tuple,
     holder: Process,
+    silent: (node: string) => void = ignore,
   ): Promise<readonly (readonly [node: string, reply: unknown])[]> {
     const to = (node: string) => new At(node, atom(GLOBAL_NAME_SERVER));
+    const options = { timeout: this.#answerLimitMs };
     const answers = await Promise.allSettled(
-      nodes.map((node) => this.#processes.call(to(node), request, { timeout: this.#answerLimitMs }, holder)),
+      nodes.map((node) => this.#processes.call(to(node), request, options, holder)),
     );
     return answers.flatMap((answer, index) => {
       if (answer.status === 'fulfilled') return [[nodes[index]!, answer.value] as const];
       // Our own name server does not come back with the lock.
       const isOwn = nodes[index] === this.#processes.node;
       if (isOwn || (!holder.alive && !(answer.reason instanceof CallTimeoutError))) throw answer.reason;
+      if (answer.reason instanceof CallTimeoutError) silent(nodes[index]!);
       return [];
     });
   }
@@ -200,3 +206,5 @@ function lockOf(id: unknown, holder: Pid): Lock {
 async function hold(self: Self): Promise<void> {
   for await (const _message of self);
 }
+
+function ignore(): void {}
