@@ -52,11 +52,15 @@ export class Replica {
     this.#wishes = wishes;
   }
 
-  /** Gives the name to `pid`, whoever had it. Without a lock that covers it, nobody has it then. */
+  /**
+   * Gives the name to `pid`, whoever had it. Without a lock that covers it, nobody has it then, unless it is who has it
+   * already: that is no news, and nothing is entered that would stay. (OTP takes the name away then, also on the holder's own
+   * node, while the others have entered it.)
+   */
   insert(name: unknown, pid: Pid, resolver: unknown, by: Authority): void {
     const held = this.#table.get(name);
     const isCovered = this.#locks.covers(by);
-    if (held !== undefined && held.pid === pid && isCovered) {
+    if (held !== undefined && held.pid === pid) {
       this.#table.delete(name);
       this.#table.add({ name, pid, resolver });
       return;
