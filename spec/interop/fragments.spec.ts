@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
+  type Atom,
   at,
   atom,
   bytes,
@@ -12,7 +13,7 @@ import {
   tuple,
 } from '../../src/index.ts';
 import { platformEnv } from '../../src/platform/index.ts';
-import { type Beam, describeBeam } from '../support/beam.ts';
+import { type Beam, describeBeam, otpRelease } from '../support/beam.ts';
 import { inProcess, Lab, once } from './lab.ts';
 
 const MB = 1024 * 1024;
@@ -213,4 +214,65 @@ describeBeam('big messages', () => {
     expect(messages).toBe(0);
     expect(await other.ping(beam.name)).toBe('pong');
   }, 60_000);
+
+  it('of processes that are killed while they send end the link on no release', async () => {
+    const COUNT = 8;
+    const size = 12 * MB;
+    const rest = md5(new Uint8Array(size).fill(255));
+    // From OTP 25 on they send to the end first; on 23 the rest never comes, round after round.
+    const isWhole = otpRelease() !== 23;
+    const limits = { fragmentedMessages: COUNT, fragmentedBytes: 128 * MB };
+    const heir = await lab.node('heir', { limits, binaries: 'bytes' });
+    await heir.connect(beam.name);
+    const downs: string[] = [];
+    heir.on('nodedown', (_, reason) => downs.push(reason));
+    const got: string[] = [];
+    let steady = (): void => {};
+    heir.spawn(
+      async (self: Self) => {
+        for await (const message of self) {
+          const [from, data] = (message as Tuple<[Atom, Uint8Array]>).elements;
+          if (from === atom('steady')) steady();
+          else got.push(md5(data));
+        }
+      },
+      [],
+      { name: 'sink' },
+    );
+    let unfinished = 0;
+    for (let round = 0; round < 3; round++) {
+      // The senders say when the send is behind them: who has not was killed in the middle of it, or before.
+      await beam.eval(`register(judge, spawn(fun() ->
+        timer:sleep(50),
+        Judge = self(),
+        Bin = binary:copy(<<255>>, ${size}),
+        Senders = [spawn_monitor(fun() -> {sink, '${heir.name}'} ! {victim, Bin}, Judge ! {behind, self()},
+          receive never -> ok end end) || _ <- lists:seq(1, ${COUNT})],
+        timer:sleep(250),
+        [exit(Pid, kill) || {Pid, _} <- Senders],
+        Reasons = [receive {'DOWN', Ref, process, _, Reason} -> Reason end || {_, Ref} <- Senders],
+        Behind = [Pid || {Pid, _} <- Senders, receive {behind, Pid} -> true after 0 -> false end],
+        receive {ask, From} -> From ! {lists:usort(Reasons), length(Behind)} end end)), ok`);
+      // Nothing is read for a while, so that the link is busy and they wait.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+      const behind = await beam.eval(
+        'judge ! {ask, self()}, receive {[killed], N} -> N after 20000 -> late end',
+      );
+      expect(behind).toMatch(/^\d$/);
+      unfinished += COUNT - Number(behind);
+      // What moves on while those stand still.
+      const passed = new Promise<void>((resolve) => {
+        let left = 7;
+        steady = () => --left === 0 && resolve();
+      });
+      await beam.eval(`spawn(fun() -> Bin = binary:copy(<<255>>, ${size}),
+        [{sink, '${heir.name}'} ! {steady, Bin} || _ <- lists:seq(1, 7)] end), ok`);
+      await passed;
+    }
+    expect(unfinished).toBeGreaterThan(0);
+    if (isWhole) expect(got).toHaveLength(3 * COUNT);
+    expect(new Set(got).size === 0 || (new Set(got).size === 1 && got[0] === rest)).toBe(true);
+    expect(await heir.ping(beam.name)).toBe('pong');
+    expect(downs).toEqual([]);
+  }, 90_000);
 });

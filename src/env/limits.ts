@@ -23,7 +23,7 @@ export interface Limits {
   readonly highWaterBytes: number;
   /** A link with more unsent bytes is closed rather than eat the heap. @default 67_108_864 (64 MiB) */
   readonly unsentBytes: number;
-  /** Unfinished messages in fragments, of one link. @default 16_384 */
+  /** Unfinished messages in fragments, of one link; those that stood still are dropped first. @default 16_384 */
   readonly fragmentedMessages: number;
   /** Bytes that the unfinished messages of one link hold together. @default 536_870_912 (512 MiB) */
   readonly fragmentedBytes: number;
