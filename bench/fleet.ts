@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type Beam, type Epmd, startBeam, startEpmd } from '../spec/support/beam-node.ts';
 import { freeUdpPort } from '../spec/support/ports.ts';
+import { systemState } from './watchdog.ts';
 import { Worker } from './worker.ts';
 
 const COOKIE = 'bench';
@@ -10,13 +11,13 @@ const BENCH_BEAM = fileURLToPath(new URL('./beam/bench_beam.erl', import.meta.ur
 export class Fleet {
   readonly #started = new Map<string, Promise<unknown>>();
   readonly #ends: (() => Promise<void>)[] = [];
+  readonly #workers: Worker[] = [];
+  readonly #beams = new Set<Beam>();
 
   /** BEAM nodes `beam1@127.0.0.1`, `beam2@127.0.0.1` and so on, with their sink and adder. */
   beam(number: number): Promise<Beam> {
     return this.#once(`beam${number}`, async () => {
-      const { port } = await this.#epmd();
-      const beam = await startBeam({ name: beamName(number), cookie: COOKIE, epmdPort: port });
-      this.#ends.push(() => beam.kill());
+      const beam = await this.freshBeam(beamName(number));
       await beam.load(BENCH_BEAM);
       await beam.eval('bench_beam:start()');
       return beam;
@@ -26,7 +27,10 @@ export class Fleet {
   /** A BEAM for one measurement, which ends it. */
   async freshBeam(name: string): Promise<Beam> {
     const { port } = await this.#epmd();
-    return await startBeam({ name, cookie: COOKIE, epmdPort: port });
+    const beam = await startBeam({ name, cookie: COOKIE, epmdPort: port });
+    this.#beams.add(beam);
+    void beam.ended.then(() => this.#beams.delete(beam));
+    return beam;
   }
 
   /** Beamish nodes `beamish1@127.0.0.1` and `beamish2@127.0.0.1`, likewise. */
@@ -65,7 +69,19 @@ export class Fleet {
     });
   }
 
+  /** One line for each process that lives: what it was asked, and what it does. For a row that stands still. */
+  async describe(): Promise<readonly string[]> {
+    const workers = await Promise.all(this.#workers.map((worker) => worker.describe()));
+    const beams = [...this.#beams].map((beam) => {
+      const asked = beam.unanswered.map((text) => text.replace(/\s+/g, ' ').slice(0, 200));
+      const what = asked.length > 0 ? `asked: ${asked.join(' and ')}` : 'asked nothing';
+      return `${beam.name} (process ${beam.pid}): ${systemState(beam.pid)}; ${what}`;
+    });
+    return [...workers.flat(), ...beams];
+  }
+
   async end(): Promise<void> {
+    await Promise.all([...this.#beams].map((beam) => beam.kill()));
     await Promise.all(this.#ends.reverse().map((end) => end()));
   }
 
@@ -86,6 +102,7 @@ export class Fleet {
   worker(name: string, flags: readonly string[] = []): Worker {
     const worker = new Worker(name, flags);
     this.#ends.push(() => worker.end());
+    this.#workers.push(worker);
     return worker;
   }
 

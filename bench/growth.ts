@@ -103,7 +103,7 @@ const { values: options } = parseArgs({ options: { only: { type: 'string', defau
 const fleet = new Fleet();
 try {
   const machine = describeMachine(false);
-  console.log(`${machineLines(machine)}, ${machine.date}`);
+  console.log(machineLines(machine));
   for (const { name, columns, lines } of CURVES.filter((curve) => curve.name.includes(options.only))) {
     console.log(`\n${name}\n\n| ${columns.join(' | ')} |\n|${'---:|'.repeat(columns.length)}`);
     for await (const line of lines(fleet)) console.log(`| ${line.join(' | ')} |`);

@@ -5,6 +5,7 @@
  *
  *   --only TEXT    rows whose name contains TEXT, and the rows they are held against; may be given more than once
  *   --rounds N     measurements of each row (5)
+ *   --limit S      seconds after which a measurement stands still: the row fails, and says what each process waits for (120)
  *   --json FILE    also write everything as JSON
  *   --markdown FILE  also write the table as Markdown
  *   --list         only tell the rows' names
@@ -25,6 +26,7 @@ import { millionRows } from './rows/million.ts';
 import { peerRows } from './rows/peers.ts';
 import { remoteRows } from './rows/remote.ts';
 import { socketRows } from './rows/socket.ts';
+import { StoodStill, withinLimit } from './watchdog.ts';
 
 const ROWS: readonly Row[] = [
   ...socketRows,
@@ -44,6 +46,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string', default: '5' },
+    limit: { type: 'string', default: '120' },
     json: { type: 'string' },
     markdown: { type: 'string' },
     list: { type: 'boolean', default: false },
@@ -56,6 +59,8 @@ else process.exitCode = await run();
 async function run(): Promise<number> {
   const rounds = Number(options.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1');
+  const limitMs = Number(options.limit) * 1000;
+  if (!(limitMs > 0)) throw new Error('--limit takes a number of seconds above 0');
   const rows = chosen(ROWS, options.only);
   const withEtf = wants(options.only, ETF);
   if (rows.length === 0 && !withEtf) {
@@ -65,7 +70,7 @@ async function run(): Promise<number> {
   const missing = missingNeeds();
   const machine = describeMachine(!missing.has('erl'));
   console.log(machineLines(machine));
-  const measured = await measureAll(rows, rounds, missing);
+  const measured = await measureAll(rows, rounds, limitMs, missing);
   const medians = new Map<string, number>();
   for (const row of rows) {
     const numbers = measured.get(row);
@@ -138,6 +143,7 @@ function missingNeeds(): ReadonlyMap<Need, string> {
 async function measureAll(
   rows: readonly Row[],
   rounds: number,
+  limitMs: number,
   missing: ReadonlyMap<Need, string>,
 ): Promise<ReadonlyMap<Row, number[] | string>> {
   const measured = new Map<Row, number[] | string>();
@@ -145,7 +151,7 @@ async function measureAll(
     const reason = row.needs.map((need) => missing.get(need)).find((text) => text !== undefined);
     measured.set(row, reason ?? []);
   }
-  const fleet = new Fleet();
+  let fleet = new Fleet();
   try {
     // Round 0 starts the peers and warms them up; its numbers do not count.
     for (let round = 0; round <= rounds; round++) {
@@ -154,11 +160,18 @@ async function measureAll(
         if (!Array.isArray(numbers)) continue;
         progress(round === 0 ? `warm-up: ${row.name}` : `round ${round} of ${rounds}: ${row.name}`);
         try {
-          const value = await row.measure(fleet);
+          const used = fleet;
+          const value = await withinLimit(row.measure(used), limitMs, () => used.describe());
           if (round > 0) numbers.push(value);
         } catch (error) {
           const text = error instanceof Error ? error.message : String(error);
           measured.set(row, `FAILED: ${text.split('\n')[0]}`);
+          if (!(error instanceof StoodStill)) continue;
+          progress('');
+          console.error(`${row.name}, round ${round} of ${rounds}: ${text}`);
+          // What stands still may do so in the next row, too.
+          await fleet.end();
+          fleet = new Fleet();
         }
       }
     }

@@ -43,7 +43,7 @@ function otpVersion(): string {
 
 export function machineLines(machine: Machine): string {
   return [
-    `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`,
+    `${machine.date}: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`,
     `Beamish ${machine.beamish}, Node.js ${machine.node} (V8 ${machine.v8}), ${
       machine.otp === undefined ? 'no OTP installed' : `OTP ${machine.otp}`
     }`,
@@ -77,7 +77,7 @@ export function markdownTable(
       : `| ${result.name} | ${number(result.median)} ${result.unit} | ${spread(result)} | ${verdicts(result).join('<br>')} |`,
   );
   return [
-    `${machineLines(machine).replaceAll('\n', '. ')}. ${machine.date}; medians of ${rounds} rounds.`,
+    `${machineLines(machine).replaceAll('\n', '. ')}. Medians of ${rounds} rounds.`,
     '',
     '| row | median | spread | against |',
     '|---|---|---|---|',

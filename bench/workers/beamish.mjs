@@ -16,32 +16,36 @@ const ALTERED = atom('altered');
 
 let node;
 
-serve({
-  start,
-  oneWay,
-  calls,
-  localSends,
-  localCalls,
-  spawns,
-  idleBytes,
-  globalLookups,
-  globalRegistrations,
-  globalFill,
-  globalJoin,
-  groupJoins,
-  groupBytes,
-  groupSeen,
-  tellMembers,
-  startGossiping,
-  connectMs,
-  gossipAmong,
-  listenAlone,
-  cpuMs,
-  ready,
-  joinMesh,
-  counters,
-  stop,
-});
+serve(
+  {
+    start,
+    oneWay,
+    calls,
+    localSends,
+    localCalls,
+    spawns,
+    idleBytes,
+    globalLookups,
+    globalRegistrations,
+    globalFill,
+    globalJoin,
+    groupJoins,
+    groupBytes,
+    groupSeen,
+    tellMembers,
+    startGossiping,
+    connectMs,
+    gossipAmong,
+    listenAlone,
+    cpuMs,
+    ready,
+    joinMesh,
+    counters,
+    stop,
+  },
+  // Which of its links holds bytes back, and what it has counted.
+  () => node && { connections: node.inspect().connections, counters: node.inspect().counters },
+);
 
 /**
  * Message `i` carries one byte over and over, and another one than its neighbours, so that a buffer used again too early

@@ -3,11 +3,17 @@
  * the harness goes. Workers are plain JavaScript, so that what is measured runs without a loader in between.
  *
  * @param {Record<string, (args: any) => unknown>} operations
+ * @param {() => unknown} [inspect] what a row that stands still should tell of this process
  */
-export function serve(operations) {
+export function serve(operations, inspect = () => undefined) {
+  const state = () =>
+    `waits for ${process.getActiveResourcesInfo().join(' ')}; ${JSON.stringify(inspect()) ?? ''}`.slice(
+      0,
+      2000,
+    );
   process.on('message', async ({ id, operation, args }) => {
     try {
-      process.send({ id, value: await operations[operation](args) });
+      process.send({ id, value: await (operation === 'state' ? state() : operations[operation](args)) });
     } catch (error) {
       process.send({ id, error: error?.stack ?? String(error) });
     }

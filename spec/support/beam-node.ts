@@ -40,6 +40,7 @@ export interface BeamValue {
 }
 
 interface Waiter {
+  readonly text: string;
   resolve(value: BeamValue): void;
   reject(error: Error): void;
 }
@@ -90,6 +91,16 @@ export class Beam {
   /** Everything the node printed so far. */
   get output(): string {
     return this.#output.text;
+  }
+
+  /** What it was asked to evaluate and has not answered yet, oldest first. */
+  get unanswered(): readonly string[] {
+    return [...this.#waiters.values()].map((waiter) => waiter.text);
+  }
+
+  /** Of the operating system. */
+  get pid(): number | undefined {
+    return this.#process.pid;
   }
 
   /** Resolves when the operating system process is gone. */
@@ -152,7 +163,7 @@ export class Beam {
     head.writeUInt32BE(id, 0);
     head.write(kind, 4, 'latin1');
     return new Promise((resolve, reject) => {
-      this.#waiters.set(id, { resolve, reject });
+      this.#waiters.set(id, { text, resolve, reject });
       writePacket(this.#socket, Buffer.concat([head, body]));
     });
   }
