@@ -1,6 +1,6 @@
 /**
- * `npm run bench:growth`: how throughput and memory go as the number of links, actors and receivers and the size of
- * messages grow. Prints Markdown tables, which `bench/NOTES.md` keeps.
+ * `npm run bench:growth`: how throughput and memory go as the number of links, actors, names and receivers and the
+ * size of messages grow. Prints Markdown tables, which `bench/NOTES.md` keeps.
  *
  *   --only TEXT    curves whose name contains TEXT
  */
@@ -57,6 +57,31 @@ const CURVES: readonly Curve[] = [
     },
   },
   {
+    name: 'names',
+    columns: ['names', 'registrations/s', 'lookups/s', 'ms until a young node has them', 'bytes each'],
+    async *lines(fleet) {
+      for (const count of [1, 10, 100, 1_000, 10_000, 100_000]) {
+        const hub = await started(fleet, [HUB], { hidden: false });
+        await hub.ask('names', { tag: 'warm', count: 1_000 });
+        const { registerMs, lookUpMs, lookUps, bytesEach } = await hub.ask<Record<string, number>>('names', {
+          tag: 'hot',
+          count,
+        });
+        const young = await started(fleet, ['young@127.0.0.1'], { hidden: false });
+        const joinMs = await young.ask<number>('joinNames', { peer: HUB, count });
+        const bytes = count < 1_000 ? '–' : Math.round(bytesEach!);
+        yield [
+          count,
+          perSecond(count, registerMs!),
+          perSecond(lookUps!, lookUpMs!),
+          joinMs.toFixed(1),
+          bytes,
+        ];
+        await Promise.all([hub.end(), young.end()]);
+      }
+    },
+  },
+  {
     name: 'fan-out',
     columns: ['receivers', 'messages/s'],
     async *lines(fleet) {
@@ -92,10 +117,14 @@ function perSecond(count: number, ms: number): string {
   return Math.round((count * 1000) / ms).toLocaleString('en-GB');
 }
 
-async function started(fleet: Fleet, names: readonly string[]): Promise<Worker> {
+async function started(
+  fleet: Fleet,
+  names: readonly string[],
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<Worker> {
   const worker = fleet.worker('growth', ['--expose-gc', '--max-old-space-size=4096']);
   const { name: _, ...options } = await fleet.nodeOptions('');
-  await worker.ask('start', { ...options, names });
+  await worker.ask('start', { ...options, ...more, names });
   return worker;
 }
 

@@ -1,10 +1,10 @@
 /** Nodes for the growth curves: one hub, or as many peers in one process as are asked for. */
-import { actor, at, startNode } from '../../dist/index.js';
+import { actor, at, startNode, tuple } from '../../dist/index.js';
 import { serve, timed } from './serve.mjs';
 
 const nodes = [];
 
-serve({ start, connectAll, toEach, fanOut, actors, sizes, heapBytes });
+serve({ start, connectAll, toEach, fanOut, actors, names, joinNames, sizes, heapBytes });
 
 const Counter = actor('counter', (self) => {
   let count = 0;
@@ -83,6 +83,42 @@ async function actors({ count }) {
   });
   for (const pid of pids) hub.exit(pid, 'kill');
   return { spawnMs, bytesEach, sendMs };
+}
+
+/** Names `count` processes, one after the other, and looks them up; those of `warm` are taken away again. */
+async function names({ tag, count }) {
+  const [hub] = nodes;
+  const { global } = hub;
+  const pids = Array.from({ length: count }, () => hub.spawn(Counter, []));
+  const keys = pids.map((_, i) => tuple(tag, i));
+  await new Promise(setImmediate);
+  const heapBefore = heapBytes();
+  const registerMs = await timed(async () => {
+    for (const [i, pid] of pids.entries()) await global.register(keys[i], pid);
+  });
+  const bytesEach = (heapBytes() - heapBefore) / count;
+  const lookUps = Math.max(100_000, count);
+  let found = 0;
+  const lookUpMs = await timed(() => {
+    for (let i = 0; i < lookUps; i++) if (global.whereis(keys[i % count]) === pids[i % count]) found++;
+  });
+  if (found !== lookUps) throw new Error('a name was not found');
+  if (tag === 'warm') {
+    for (const pid of pids) hub.exit(pid, 'kill');
+    while (global.registered().length > 0) await new Promise(setImmediate);
+  }
+  return { registerMs, lookUpMs, lookUps, bytesEach };
+}
+
+/** Milliseconds until this young node has all the names of that one. */
+async function joinNames({ peer, count }) {
+  const [young] = nodes;
+  return timed(async () => {
+    await young.connect(peer);
+    await young.global.sync();
+    const { length } = young.global.registered();
+    if (length !== count) throw new Error(`of ${count} names ${length} came`);
+  });
 }
 
 /** `count` binaries of `bytes` to a peer. */
