@@ -17,6 +17,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
 import timers from 'node:timers';
 import timersPromises from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 
 /** Something in a simulated process reached for the real world. The simulation goes no further. */
 export class EscapeError extends Error {
@@ -121,13 +122,36 @@ export function pardon(): () => void {
 
 function tell(what: string): void {
   if (running.length === 0 || pardons > 0) return;
-  const where = callerOf(new Error().stack ?? '');
   // XState stamps its events and names its actors by these; nothing that happens hangs on either.
-  if (where?.includes('/node_modules/xstate/') && (what === 'Date.now' || what === 'Math.random')) return;
+  if ((what === 'Date.now' || what === 'Math.random') && isCalledByXState()) return;
+  const where = callerOf(new Error().stack ?? '');
   if (where !== undefined) running.at(-1)!.escaped(what, where);
 }
 
+/** Frames from here to whoever called a watched function: three of ours, his, and one to spare. */
+const FRAMES_TO_CALLER = 5;
 const OWN_ROOMS = new URL('../', import.meta.url).href;
+const OWN_PATH = fileURLToPath(OWN_ROOMS);
+
+const asSites = (_error: Error, sites: NodeJS.CallSite[]): NodeJS.CallSite[] => sites;
+
+/** Asked at every heartbeat: it looks at the frames as they are, since to print a stack means to read source maps. */
+function isCalledByXState(): boolean {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  Error.stackTraceLimit = FRAMES_TO_CALLER;
+  Error.prepareStackTrace = asSites;
+  const sites = new Error().stack as unknown as NodeJS.CallSite[];
+  Error.stackTraceLimit = stackTraceLimit;
+  if (prepareStackTrace === undefined) delete (Error as Partial<ErrorConstructor>).prepareStackTrace;
+  else Error.prepareStackTrace = prepareStackTrace;
+  for (const site of sites) {
+    const file = site.getFileName();
+    if (file === null || file === undefined || file.startsWith('node:')) continue;
+    if (file.startsWith(OWN_ROOMS) || file.startsWith(OWN_PATH)) continue;
+    return file.includes('/node_modules/xstate/');
+  }
+  return false;
+}
 
 /**
  * The nearest frame that is neither the platform's nor ours. None: the platform called itself (a module is loaded, an
