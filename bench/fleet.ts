@@ -1,10 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { type Beam, type Epmd, startBeam, startEpmd } from '../spec/support/beam-node.ts';
 import { freeUdpPort } from '../spec/support/ports.ts';
-import { systemState } from './watchdog.ts';
+import type { Profile } from './profile.ts';
+import { systemState, withinLimit } from './watchdog.ts';
 import { Worker } from './worker.ts';
 
 const COOKIE = 'bench';
+/** A process that stands still has no profile to tell. */
+const PROFILE_WITHIN_MS = 10_000;
 const BENCH_BEAM = fileURLToPath(new URL('./beam/bench_beam.erl', import.meta.url));
 
 /** The operating system processes of a run. Each is started when a row first asks for it and kept until the end. */
@@ -13,6 +16,34 @@ export class Fleet {
   readonly #ends: (() => Promise<void>)[] = [];
   readonly #workers: Worker[] = [];
   readonly #beams = new Set<Beam>();
+  readonly #profiled: boolean;
+  /** Of processes that ended in the middle of a row. */
+  #profiles: Profile[] = [];
+
+  /** @param options - `profiled`: its JavaScript processes run under the engine's profilers */
+  constructor(options: { readonly profiled?: boolean } = {}) {
+    this.#profiled = options.profiled ?? false;
+  }
+
+  /** Forgets what was seen so far. */
+  async startProfiles(): Promise<void> {
+    this.#profiles = [];
+    await Promise.all(this.#living().map((worker) => worker.ask('startProfile')));
+  }
+
+  async stopProfiles(): Promise<readonly Profile[]> {
+    for (const worker of this.#living()) await this.#keepProfile(worker);
+    return this.#profiles;
+  }
+
+  #living(): readonly Worker[] {
+    return this.#workers.filter((worker) => worker.lives);
+  }
+
+  async #keepProfile(worker: Worker): Promise<void> {
+    const profile = await worker.ask<Omit<Profile, 'worker'>>('stopProfile');
+    this.#profiles.push({ worker: worker.name, ...profile });
+  }
 
   /** BEAM nodes `beam1@127.0.0.1`, `beam2@127.0.0.1` and so on, with their sink and adder. */
   beam(number: number): Promise<Beam> {
@@ -100,7 +131,13 @@ export class Fleet {
 
   /** A process that runs `workers/<name>.mjs` until the end of the run. */
   worker(name: string, flags: readonly string[] = []): Worker {
-    const worker = new Worker(name, flags);
+    const worker: Worker = this.#profiled
+      ? // What stands still, or has told its profile already, is ended all the same.
+        new Worker(name, flags, () =>
+          withinLimit(this.#keepProfile(worker), PROFILE_WITHIN_MS, async () => []).catch(() => undefined),
+        )
+      : new Worker(name, flags);
+    if (this.#profiled) void worker.ask('startProfile').catch(() => undefined);
     this.#ends.push(() => worker.end());
     this.#workers.push(worker);
     return worker;

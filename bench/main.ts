@@ -8,6 +8,7 @@
  *   --limit S      seconds after which a measurement stands still: the row fails, and says what each process waits for (120)
  *   --json FILE    also write everything as JSON
  *   --markdown FILE  also write the table as Markdown
+ *   --profile      instead of measuring, tell what each row's JavaScript processes spend their time on and allocate
  *   --list         only tell the rows' names
  */
 import { existsSync, writeFileSync } from 'node:fs';
@@ -15,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { beamAvailable } from '../spec/support/beam-node.ts';
 import { etfRows } from './etf.ts';
 import { Fleet } from './fleet.ts';
+import { profileRow } from './profile.ts';
 import { describeMachine, machineLines, markdownTable, table } from './report.ts';
 import { type Need, type Result, type Row, type Skipped, summarise } from './row.ts';
 import { discoveryRows } from './rows/discovery.ts';
@@ -49,6 +51,7 @@ const { values: options } = parseArgs({
     limit: { type: 'string', default: '120' },
     json: { type: 'string' },
     markdown: { type: 'string' },
+    profile: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 });
@@ -70,6 +73,7 @@ async function run(): Promise<number> {
   const missing = missingNeeds();
   const machine = describeMachine(!missing.has('erl'));
   console.log(machineLines(machine));
+  if (options.profile) return await profileAll(rows, limitMs, missing);
   const measured = await measureAll(rows, rounds, limitMs, missing);
   const medians = new Map<string, number>();
   for (const row of rows) {
@@ -92,6 +96,28 @@ async function run(): Promise<number> {
   const failed = [...measured.values()].some(
     (numbers) => typeof numbers === 'string' && numbers.startsWith('FAILED'),
   );
+  return failed ? 1 : 0;
+}
+
+/** A row that fails is told of; the others go on. */
+async function profileAll(
+  rows: readonly Row[],
+  limitMs: number,
+  missing: ReadonlyMap<Need, string>,
+): Promise<number> {
+  let failed = false;
+  for (const row of rows) {
+    if (row.needs.some((need) => missing.has(need))) continue;
+    progress(row.name);
+    try {
+      const text = await profileRow(row, limitMs);
+      progress('');
+      console.log(`\n${text}`);
+    } catch (error) {
+      failed = true;
+      console.error(`${row.name}: FAILED: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
   return failed ? 1 : 0;
 }
 

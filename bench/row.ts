@@ -19,6 +19,8 @@ export interface Row {
   readonly unit: string;
   readonly needs: readonly Need[];
   readonly goals?: readonly Goal[];
+  /** How many messages, calls or spawns one measurement is, where it is a number of them. */
+  readonly messages?: number;
   /** One measurement, in `unit`. Throws when anything was lost or out of order. */
   measure(fleet: Fleet): Promise<number>;
 }

@@ -24,10 +24,12 @@ export class Worker {
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, Waiter>();
   readonly #ended: Promise<void>;
+  readonly #beforeEnd: () => Promise<void>;
   #nextId = 1;
 
   /** Starts `workers/<name>.mjs`; requests wait until it is up. */
-  constructor(name: string, flags: readonly string[] = []) {
+  constructor(name: string, flags: readonly string[] = [], beforeEnd = () => Promise.resolve()) {
+    this.#beforeEnd = beforeEnd;
     this.#name = name;
     this.#process = fork(fileURLToPath(new URL(`./workers/${name}.mjs`, import.meta.url)), {
       execArgv: [...flags],
@@ -75,7 +77,7 @@ export class Worker {
    * it says of itself. Nothing when it has ended.
    */
   async describe(): Promise<readonly string[]> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return [];
+    if (!this.lives) return [];
     const asked = [...this.#waiting.values()].map(
       ({ operation, sinceMs }) =>
         `asked ${Math.round((performance.now() - sinceMs) / 1000)} s ago: ${operation.slice(0, 200)}`,
@@ -90,7 +92,17 @@ export class Worker {
     return [[head, ...(asked.length > 0 ? asked : ['asked nothing']), says].join('; ')];
   }
 
+  get name(): string {
+    return this.#name;
+  }
+
+  /** Whether its process has not ended. */
+  get lives(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
   async end(): Promise<void> {
+    await this.#beforeEnd();
     this.#process.kill('SIGKILL');
     await this.#ended;
   }

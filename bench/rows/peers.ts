@@ -21,6 +21,7 @@ export const peerRows: readonly Row[] = PEERS.map(({ name, unit, needs, operatio
   name,
   unit,
   needs,
+  messages: count,
   async measure(fleet) {
     const ms = await (await fleet.peers()).ask<number>(operation, { count });
     return (count * 1000) / ms;

@@ -45,6 +45,7 @@ function oneWayRow(size: Size, from: Kind, to: Kind): Row {
     name: oneWayName(size, pair),
     unit: 'messages/s',
     needs: needs(from, to),
+    messages: count,
     goals: oneWayGoals(size, pair),
     async measure(fleet) {
       const peer = await receiver(fleet, to);
@@ -77,6 +78,7 @@ function callsRow(from: Kind, to: Kind): Row {
   return {
     name: `sequential calls, ${from} to ${to}`,
     unit: 'calls/s',
+    messages: CALLS,
     needs: needs(from, to),
     goals: from === 'BEAM' && to === 'BEAM' ? [] : [{ against: SOCKET_ROUND_TRIPS, atLeast: 0.7 }],
     async measure(fleet) {

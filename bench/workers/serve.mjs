@@ -1,3 +1,5 @@
+import { startProfile, stopProfile } from './profiler.mjs';
+
 /**
  * What every worker process shares: it carries out one request of the harness at a time and answers it, and ends when
  * the harness goes. Workers are plain JavaScript, so that what is measured runs without a loader in between.
@@ -11,9 +13,10 @@ export function serve(operations, inspect = () => undefined) {
       0,
       2000,
     );
+  const all = { ...operations, state, startProfile, stopProfile };
   process.on('message', async ({ id, operation, args }) => {
     try {
-      process.send({ id, value: await (operation === 'state' ? state() : operations[operation](args)) });
+      process.send({ id, value: await all[operation](args) });
     } catch (error) {
       process.send({ id, error: error?.stack ?? String(error) });
     }

@@ -2,11 +2,14 @@
  * One end of a long run: mixed traffic at a fixed rate to a sink elsewhere that checks every message, and calls in
  * between whose round trips are timed.
  */
+import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { actor, at, startNode } from '../../dist/index.js';
 import { serve } from './serve.mjs';
 
 const SLICE_MS = 5;
 const CALL_EVERY_MS = 5;
+/** A round trip that is longer is told of. */
+const SPIKE_MS = 50;
 /** One message in so many is this long; the others are small. */
 const MIX = [
   { every: 64, bytes: 1024 },
@@ -17,7 +20,34 @@ const BINARIES = new Map(MIX.map(({ bytes }) => [bytes, Buffer.alloc(bytes, 200)
 
 let node;
 
-serve({ start, fullRate, run, heapBytes });
+serve(
+  { start, fullRate, run, heapBytes, pauses },
+  () => node && { sent, connections: node.inspect().connections },
+);
+
+/** What holds this process up: turns of its event loop, and the collector. Since the last time it was asked. */
+const loop = monitorEventLoopDelay({ resolution: 1 });
+loop.enable();
+let longestCollection = { ms: 0, kind: 'none' };
+new PerformanceObserver((list) => {
+  for (const { duration, detail } of list.getEntries())
+    if (duration > longestCollection.ms)
+      longestCollection = { ms: duration, kind: KINDS[detail.kind] ?? 'other' };
+}).observe({ entryTypes: ['gc'] });
+
+const KINDS = {
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: 'major',
+  [constants.NODE_PERFORMANCE_GC_MINOR]: 'minor',
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: 'incremental',
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weak callbacks',
+};
+
+function pauses() {
+  const told = { loopMs: loop.max / 1e6, collectionMs: longestCollection.ms, kind: longestCollection.kind };
+  loop.reset();
+  longestCollection = { ms: 0, kind: 'none' };
+  return told;
+}
 
 /** Messages are their number, alone or with a binary; each must be one more than the last. */
 const Sink = actor('soak_sink', (self) => {
@@ -74,6 +104,7 @@ async function run({ peer, perSecond, ms }) {
   const before = sent;
   const begun = performance.now();
   const tripsMs = [];
+  let failed;
   let callsAfterMs = CALL_EVERY_MS;
   let pending = 0;
   for (;;) {
@@ -85,15 +116,22 @@ async function run({ peer, perSecond, ms }) {
       callsAfterMs = nowMs + CALL_EVERY_MS;
       const calledMs = performance.now();
       pending += 1;
-      void client.echo(calledMs).then((echoed) => {
-        pending -= 1;
-        if (echoed !== calledMs) throw new Error(`${calledMs} came back as ${echoed}`);
-        tripsMs.push(performance.now() - calledMs);
-      });
+      client.echo(calledMs).then(
+        (echoed) => {
+          pending -= 1;
+          if (echoed !== calledMs) failed ??= new Error(`${calledMs} came back as ${echoed}`);
+          tripsMs.push(performance.now() - calledMs);
+        },
+        (error) => {
+          pending -= 1;
+          failed ??= error;
+        },
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, SLICE_MS));
   }
   await allArrived(peer);
+  if (failed !== undefined) throw failed;
   if (pending > 0) throw new Error(`${pending} calls were not answered`);
   tripsMs.sort((a, b) => a - b);
   const share = (part) => tripsMs[Math.min(tripsMs.length - 1, Math.floor(tripsMs.length * part))];
@@ -104,6 +142,7 @@ async function run({ peer, perSecond, ms }) {
     p99Ms: share(0.99),
     p999Ms: share(0.999),
     maxMs: share(1),
+    spikes: tripsMs.filter((ms) => ms > SPIKE_MS).length,
   };
 }
 
