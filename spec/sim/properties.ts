@@ -2,6 +2,8 @@
  * What must be true of a cluster whatever happens, each as a function of a seed that rejects when it is not. They are run
  * over a budget of seeds by `properties.spec.ts`, and over deliberate bugs by `mutants.spec.ts`, which must be caught.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { gossip, hosts, type Strategy } from '../../src/index.ts';
 import {
   all,
@@ -405,12 +407,33 @@ async function replaysChangeNothing(seed: number): Promise<void> {
   cluster.dispose();
 }
 
+/**
+ * What a node, and each of its links, may hold at rest; and what all of them, and the engine's notes on
+ * their code, may hold more after some minutes of it.
+ */
+const MOST_NODE_BYTES = 2_048 * 1_024;
+const MOST_LINK_BYTES = 128 * 1_024;
+const MOST_GROWN_BYTES = 512 * 1_024;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Memory that is in use, once what nobody holds any more is gone. */
+function heldBytes(): number {
+  collectGarbage();
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 /** What a node says and holds grows with the number of its peers at most, not with the square. */
 async function costsAreBounded(seed: number): Promise<void> {
   const MINUTES = 5;
   const callbacks: number[] = [];
+  const held: number[] = [];
   for (const count of [3, 6, 12]) {
     const members = names(count);
+    const heldByNone = heldBytes();
     const cluster = new SimCluster({ seed });
     await Promise.all(members.map((name) => cluster.start(name)));
     await cluster.until(converged, { withinMs: 30_000 });
@@ -422,9 +445,16 @@ async function costsAreBounded(seed: number): Promise<void> {
         return { sent: counters['gossip.sent'] ?? 0, written, processes: node.inspect().processes };
       });
     const before = cost();
+    const heldBefore = heldBytes();
     const fired = cluster.clock.fired;
     await cluster.advance(MINUTES * 60_000);
     const after = cost();
+    const grownBytes = heldBytes() - heldBefore;
+    assert(
+      grownBytes <= MOST_GROWN_BYTES,
+      () => `${count} nodes hold ${grownBytes} bytes more after ${MINUTES} minutes`,
+    );
+    held.push((heldBefore - heldByNone) / count);
     const sent = after.map((one, at) => one.sent - before[at]!.sent);
     const written = after.map((one, at) => one.written - before[at]!.written);
     for (const [at, one] of after.entries())
@@ -440,6 +470,12 @@ async function costsAreBounded(seed: number): Promise<void> {
   }
   const [few, , many] = callbacks;
   assert(many! <= few! * 6, () => `callbacks a node: ${few} grow to ${many}`);
+  // A node, and a link with both buffers and its simulated stream for each peer.
+  for (const [at, bytes] of held.entries()) {
+    const peers = [2, 5, 11][at]!;
+    const most = MOST_NODE_BYTES + peers * MOST_LINK_BYTES;
+    assert(bytes <= most, () => `${peers + 1} nodes: each holds ${bytes} bytes, expected ${most} at most`);
+  }
 }
 
 export const PROPERTIES: Readonly<Record<string, Property>> = {

@@ -157,6 +157,16 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: 1,
   },
   {
+    bug: 'what was heard is kept for ever',
+    file: 'discovery/gossip.ts',
+    find: '  #hear(datagram: Uint8Array, from: RemoteInfo): void {',
+    replace: `  readonly #told: Uint8Array[] = [];
+  #hear(datagram: Uint8Array, from: RemoteInfo): void {
+    this.#told.push(Uint8Array.from(datagram));`,
+    caughtBy: 'costsAreBounded',
+    seeds: 1,
+  },
+  {
     bug: 'of two that dial each other at once both give way',
     file: 'kernel/connections.ts',
     find: "if (peerName < own) return 'nok';",
