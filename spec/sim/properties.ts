@@ -413,7 +413,7 @@ async function replaysChangeNothing(seed: number): Promise<void> {
  */
 const MOST_NODE_BYTES = 2_048 * 1_024;
 const MOST_LINK_BYTES = 128 * 1_024;
-const MOST_GROWN_BYTES = 512 * 1_024;
+const MOST_GROWN_BYTES = 1_024 * 1_024;
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
