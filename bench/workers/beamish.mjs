@@ -121,6 +121,8 @@ function open(to, count) {
     const done = new Promise((resolve, reject) => {
       settle = { resolve, reject };
     });
+    // A complaint may come before all is sent, and hence before anyone waits for it.
+    done.catch(() => undefined);
     node.spawn(async (self) => {
       self.send(to, tuple(START, self.pid, count));
       const [, sink] = await self.receive();
