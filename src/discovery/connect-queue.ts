@@ -74,14 +74,27 @@ interface Entry {
 }
 
 interface Lane {
-  readonly ready: Entry[];
+  /** Names that are ready, by how often they were heard (twice is as good as often), in the order they were named. */
+  readonly ready: readonly [Entry[], Entry[], Entry[]];
+  /** How many of each are taken. */
+  readonly taken: [number, number, number];
   trying: number;
+}
+
+const levelOf = ({ heard }: Entry): 0 | 1 | 2 => (heard >= 2 ? 2 : heard === 1 ? 1 : 0);
+
+/** Names heard twice go first: a forger who never repeats himself does not keep a real node waiting. */
+function firstOf({ ready, taken }: Lane): Entry | undefined {
+  return ready[2][taken[2]] ?? ready[1][taken[1]] ?? ready[0][taken[0]];
 }
 
 export class ConnectQueue {
   readonly #limits: ConnectLimits;
   readonly #between: (min: number, max: number) => number;
+  /** Names that are ready, tried or at rest: what `take` looks through. */
   readonly #entries = new Map<string, Entry>();
+  /** Names that are up, in the order they came up; most of those held, and nothing to look through. */
+  readonly #up = new Map<string, Entry>();
   #trying = 0;
   #windowStartMs = Number.NEGATIVE_INFINITY;
   /** New names of this window, by the share they were taken from. */
@@ -98,7 +111,16 @@ export class ConnectQueue {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#entries.size + this.#up.size;
+  }
+
+  #entry(name: string): Entry | undefined {
+    return this.#entries.get(name) ?? this.#up.get(name);
+  }
+
+  #forget(name: string): void {
+    this.#entries.delete(name);
+    this.#up.delete(name);
   }
 
   /** Attempts under way. */
@@ -108,17 +130,17 @@ export class ConnectQueue {
 
   /** Failures in a row of this name; 0 when it is not held. */
   failures(name: string): number {
-    return this.#entries.get(name)?.failures ?? 0;
+    return this.#entry(name)?.failures ?? 0;
   }
 
   /** Who named it, while it is held. */
   named(name: string): Naming | undefined {
-    return this.#entries.get(name)?.naming;
+    return this.#entry(name)?.naming;
   }
 
   /** A name was heard and is not connected. After `ready`, ask `take`. */
   offer(name: string, nowMs: number, naming = UNNAMED): Offer {
-    const entry = this.#entries.get(name);
+    const entry = this.#entry(name);
     if (entry === undefined) return this.#admit(name, nowMs, naming);
     // The node may have started again at another port.
     if (naming.whereabouts?.port !== undefined)
@@ -140,10 +162,11 @@ export class ConnectQueue {
     while (this.#trying < this.#limits.connectAttempts) {
       let next: Lane | undefined;
       for (const lane of lanes)
-        if (lane.ready.length > 0 && (next === undefined || lane.trying < next.trying)) next = lane;
-      const entry = next?.ready.pop();
+        if ((next === undefined || lane.trying < next.trying) && firstOf(lane) !== undefined) next = lane;
+      const entry = next && firstOf(next);
       if (next === undefined || entry === undefined) break;
       next.trying++;
+      next.taken[levelOf(entry)]++;
       entry.phase = 'trying';
       entry.heard = 0;
       this.#trying++;
@@ -152,22 +175,19 @@ export class ConnectQueue {
     return taken;
   }
 
-  /** What is ready, by the address that told it; the one to try first is last in its lane. */
+  /** What is ready, by the address that told it. */
   #lanes(): readonly Lane[] {
     const lanes = new Map<string, Lane>();
     for (const entry of this.#entries.values()) {
       if (entry.phase !== 'ready' && entry.phase !== 'trying') continue;
       let lane = lanes.get(entry.from);
       if (lane === undefined) {
-        lane = { ready: [], trying: 0 };
+        lane = { ready: [[], [], []], taken: [0, 0, 0], trying: 0 };
         lanes.set(entry.from, lane);
       }
       if (entry.phase === 'trying') lane.trying++;
-      else lane.ready.push(entry);
+      else lane.ready[levelOf(entry)].push(entry);
     }
-    // Names heard twice go first: a forger who never repeats himself does not keep a real node waiting.
-    for (const { ready } of lanes.values())
-      ready.reverse().sort((a, b) => Math.min(a.heard, 2) - Math.min(b.heard, 2));
     return [...lanes.values()];
   }
 
@@ -196,6 +216,8 @@ export class ConnectQueue {
     const entry = this.#settle(name);
     entry.phase = 'up';
     entry.upAtMs = nowMs;
+    this.#entries.delete(name);
+    this.#up.set(name, entry);
     // What was heard meanwhile asked for this connection: when it is lost some day, that is no reason to try again.
     entry.heard = 0;
   }
@@ -213,13 +235,13 @@ export class ConnectQueue {
 
   /** A connection to this name was lost. */
   down(name: string, nowMs: number): void {
-    const entry = this.#entries.get(name);
-    if (entry?.phase === 'up') this.#lost(entry, nowMs);
+    const entry = this.#up.get(name);
+    if (entry !== undefined) this.#lost(entry, nowMs);
   }
 
   /** Forgets a name that is not being tried. */
   forget(name: string): void {
-    if (this.#entries.get(name)?.phase !== 'trying') this.#entries.delete(name);
+    if (this.#entries.get(name)?.phase !== 'trying') this.#forget(name);
   }
 
   #admit(name: string, nowMs: number, naming: Naming): Offer {
@@ -235,7 +257,7 @@ export class ConnectQueue {
     // Also those that then find no room are counted: making room is a walk over all that is held.
     if (!this.#hasShare(name, from, told, nowMs)) return 'too_many';
     this.#windowByFrom.set(from, told + 1);
-    if (this.#entries.size >= connectQueue && !this.#makeRoom(nowMs, from)) return 'full';
+    if (this.size >= connectQueue && !this.#makeRoom(nowMs, from)) return 'full';
     this.#entries.set(name, {
       name,
       from,
@@ -271,7 +293,7 @@ export class ConnectQueue {
   /** Displaces what matters least: stable connections, then names that failed and fell silent, then stale ones. */
   #makeRoom(nowMs: number, from: string): boolean {
     this.#sweep(nowMs);
-    if (this.#entries.size < this.#limits.connectQueue) return true;
+    if (this.size < this.#limits.connectQueue) return true;
     let silent: Entry | undefined;
     for (const entry of this.#entries.values()) {
       const failedAndSilent = entry.phase === 'resting' && entry.heard === 0;
@@ -300,9 +322,12 @@ export class ConnectQueue {
   }
 
   #sweep(nowMs: number): void {
+    for (const { name, upAtMs } of this.#up.values()) {
+      if (nowMs - upAtMs < STABLE_MS) break;
+      this.#up.delete(name);
+    }
     for (const entry of this.#entries.values()) {
-      if (entry.phase === 'up' && nowMs - entry.upAtMs >= STABLE_MS) this.#entries.delete(entry.name);
-      else if (entry.phase === 'resting' && entry.restUntilMs <= nowMs) {
+      if (entry.phase === 'resting' && entry.restUntilMs <= nowMs) {
         if (entry.heard > 0) entry.phase = 'ready';
         else if (nowMs - Math.max(entry.lastHeardMs, entry.restUntilMs) >= FORGET_MS)
           this.#entries.delete(entry.name);
@@ -318,6 +343,8 @@ export class ConnectQueue {
   }
 
   #lost(entry: Entry, nowMs: number): void {
+    this.#up.delete(entry.name);
+    this.#entries.set(entry.name, entry);
     if (nowMs - entry.upAtMs < STABLE_MS) this.#rest(entry, nowMs);
     else {
       entry.phase = 'ready';
