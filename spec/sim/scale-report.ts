@@ -69,7 +69,7 @@ export function plot(all: readonly Measured[]): string {
     text(MARGIN, 24, 'from the last start until every two nodes are connected', 'start'),
   ];
   const frame = `<path d="M${MARGIN} ${y(100_000)}V${HEIGHT - MARGIN}H${WIDTH - MARGIN}" fill="none" stroke="#868e96"/>`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">\n${[frame, ...ticks, ...lines].join('\n')}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">\n<title>Time until all nodes are connected, by their number</title>\n${[frame, ...ticks, ...lines].join('\n')}\n</svg>\n`;
 }
 
 function text(x: number, y: number, words: string, anchor: string): string {
