@@ -1,5 +1,6 @@
 /** The face of a node: what users call. What stands behind it is joined in `rooms.ts`. */
 import type { Env, LogArea } from './env/index.ts';
+import { LOG_AREAS } from './env/log.ts';
 import { BeamishError, ConnectionError, OptionsError } from './errors.ts';
 import { withDeadline } from './kernel/deadline.ts';
 import type { NodeView } from './kernel/system-processes.ts';
@@ -380,8 +381,12 @@ export class Node {
 
   // ---- seeing it
 
-  /** Switches the debug lines of one area on or off, at run time. */
+  /** Switches the debug lines of one area on or off, at run time. @throws OptionsError for an area that there is none */
   debug(area: LogArea, on: boolean): void {
+    if (!LOG_AREAS.includes(area))
+      throw new OptionsError('debug', `debug: expected one of ${LOG_AREAS.join(', ')}, got ${String(area)}`);
+    if (typeof on !== 'boolean')
+      throw new OptionsError('debug', `debug: expected true or false, got ${String(on)}`);
     this.#rooms.logger.setDebug(area, on);
   }
 

@@ -573,6 +573,19 @@ describe('hosts, dns and epmd', () => {
   it('refuse options that cannot work', () => {
     expect(() => hosts(['a'])).toThrow(/"a" is no node name/);
     expect(() => hosts([], { interval: 0 })).toThrow(OptionsError);
+    expect(() => hosts([], { intervall: 5 } as never)).toThrow(/no option "intervall"/);
+    expect(() => hosts([], { interval: '5' as never })).toThrow(/interval "5"/);
+    expect(() => hosts('a@b' as never)).toThrow(/given "a@b"; a list of node names/);
+    expect(() => hosts([null as never])).toThrow(/null is no node name/);
+    expect(() => hosts([{ name: 'a@b', prt: 3 } as never])).toThrow(/no option "prt"/);
+    expect(() => hosts([{ name: 'a@b', port: 0 }])).toThrow(/port of a@b is 0; a whole number/);
+    expect(() => hosts([{ name: 'a@b', host: '10.0.0.1' } as never])).toThrow(/port of a@b is undefined/);
+    expect(() => hosts([{ name: 'a@b', port: 3, host: 5 as never }])).toThrow(/host of a@b is 5/);
+    for (const wrong of [null, undefined, 5, [], 'x']) {
+      expect(() => dns(wrong as never)).toThrow(OptionsError);
+      if (wrong !== undefined) expect(() => epmd(wrong as never)).toThrow(/epmd\(\) was given/);
+    }
+    expect(() => epmd({ port: 1 } as never)).toThrow(/no option "port"; it knows interval/);
     expect(() => dns({ query: '', basename: 'app' })).toThrow(/dns query ""/);
     expect(() => dns({ query: 'x', basename: 'a@b' })).toThrow(/dns basename "a@b"/);
     expect(() => dns({ query: 'x', basename: 'a', records: 'TXT' as never })).toThrow(

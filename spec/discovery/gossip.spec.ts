@@ -291,6 +291,68 @@ describe('the gossip driver', () => {
     expect(lines[1]?.message).toContain('come back now');
     await discovery.stop();
   });
+
+  it('joins again when its own datagrams stop coming back, though the interfaces look as they did', async () => {
+    const network = fakeNetwork();
+    const { lines, discovery, telemetry } = await seeker('a@x', {}, network.env);
+    await network.clock.advance(300_000);
+    expect(network.opens).toBe(1);
+    network.loops = false;
+    await network.clock.advance(22_000);
+    expect([network.opens, network.open]).toEqual([2, 1]);
+    expect(telemetry.counter('gossip.silence')).toBe(1);
+    expect(lines[0]?.message).toContain('do not come back any more');
+    // As long as nothing helps it is tried once a minute, and told once.
+    await network.clock.advance(600_000);
+    expect(network.opens).toBeGreaterThanOrEqual(10);
+    expect(network.opens).toBeLessThanOrEqual(12);
+    expect(lines).toHaveLength(2);
+    network.loops = true;
+    await network.clock.advance(300_000);
+    const opens = network.opens;
+    expect(lines).toHaveLength(3);
+    expect(lines[2]?.message).toContain('come back now');
+    await network.clock.advance(300_000);
+    expect(network.opens).toBe(opens);
+    await discovery.stop();
+    expect([network.open, network.clock.pending]).toEqual([0, 0]);
+  });
+
+  it('is patient with own datagrams in proportion to the pause between heartbeats', async () => {
+    const network = fakeNetwork();
+    const { discovery } = await seeker('a@x', { heartbeatPause: 60_000 }, network.env);
+    await network.clock.advance(3_600_000);
+    expect(network.opens).toBe(1);
+    await discovery.stop();
+  });
+
+  it('waits for the interface that multicastIf names when it is there and not up yet', async () => {
+    const network = fakeNetwork();
+    const host = { ...network.env.host, hasInterface: (name: string) => name === 'eth0' };
+    const { lines, discovery } = await seeker('a@x', { multicastIf: 'eth0' }, { ...network.env, host });
+    await network.clock.advance(30_000);
+    expect(network.opens).toBe(0);
+    expect(lines[0]?.message).toContain('multicastIf "eth0" is down or has no address yet');
+    network.interfaces = [LOOPBACK, { ...LOOPBACK, name: 'eth0', address: '10.0.0.5', internal: false }];
+    await network.clock.advance(10_000);
+    expect([network.opens, network.open]).toEqual([1, 1]);
+    expect(network.groups).toContain('230.1.1.251 10.0.0.5');
+    await discovery.stop();
+    await expect(seeker('b@x', { multicastIf: 'eth7' }, { ...network.env, host })).rejects.toThrow(/eth7/);
+  });
+
+  it('tells, with debug lines on, what it sends and that it hears itself', async () => {
+    const network = fakeNetwork();
+    const { lines, discovery, logger } = await seeker('a@x', {}, network.env);
+    await network.clock.advance(20_000);
+    expect(lines).toEqual([]);
+    logger.setDebug('discovery', true);
+    await network.clock.advance(5_001);
+    const said = lines.map(({ message }) => message).join('\n');
+    expect(said).toContain('heartbeat to group 230.1.1.251 and 233.252.1.32');
+    expect(said).toContain('heard ourselves');
+    await discovery.stop();
+  });
 });
 
 describe('gossip options', () => {
@@ -323,6 +385,9 @@ describe('gossip options', () => {
     [{ secret: 's', wire: 'both' }, 'gossip.wire', /"both" needs seal "secretbox"/],
     [{ secret: 's', seal: 'secretbox', wire: 'libcluster' }, 'gossip.wire', /exclude each other/],
     [{ wire: 'udp' as never }, 'gossip.wire', /"udp": "libcluster", "sealed" or "both"/],
+    [null as never, 'gossip', /given null; an object of options/],
+    [5 as never, 'gossip', /given 5/],
+    [{ ifAddr: '10.0.0.1', multicastAddr: 'ff02::1' }, 'gossip.ifAddr', /another family/],
     [{ heartbeatPause: 999 }, 'gossip.heartbeatPause', /999.*from 1000/],
     [{ multicastAddress: 'x' } as never, 'gossip.multicastAddress', /no option.*multicastAddr/],
   ];

@@ -20,6 +20,7 @@ export async function seeker(name: string, options: GossipOptions, env: Env = pl
   const lines: LogRecord[] = [];
   const log = { write: (record: LogRecord) => void lines.push(record) };
   const telemetry = new Telemetry(name);
+  const logger = new Logger(log, env.clock, name);
   const up = new Set<string>();
   /** Ports that gossip told, of the nodes that were tried. */
   const ports = new Map<string, number>();
@@ -29,7 +30,7 @@ export async function seeker(name: string, options: GossipOptions, env: Env = pl
     topologies: { lan: gossip(options) },
     env,
     telemetry,
-    logger: new Logger(log, env.clock, name),
+    logger,
     connect: async (peer, whereabouts) => {
       up.add(peer);
       if (whereabouts?.port !== undefined) ports.set(peer, whereabouts.port);
@@ -47,5 +48,5 @@ export async function seeker(name: string, options: GossipOptions, env: Env = pl
       if (names.every((one) => up.has(one))) resolve();
       else waiting.push({ names, resolve });
     });
-  return { discovery, telemetry, lines, up, ports, heard };
+  return { discovery, telemetry, logger, lines, up, ports, heard };
 }

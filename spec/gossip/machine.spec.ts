@@ -44,6 +44,8 @@ const BEAT_TIMER = 'xstate.after.heartbeatPause.gossip.open.heartbeats.beating';
 const REOPEN_TIMER = 'xstate.after.reopenPause.gossip.backingOff';
 const LOOP_TIMER = 'xstate.after.loopProof.gossip.open.loop.unproven';
 
+const SILENCE = 'loopSilence.gossip.open.loop.proven';
+
 const opened = (): Walk => new Walk().step('opened');
 const beating = (): Walk => {
   const walk = opened();
@@ -125,10 +127,31 @@ describe('the gossip machine', () => {
     walk.step(LOOP_TIMER);
     expect(walk.last).toContain('reportDeaf');
     walk.step('heard_own');
-    expect(walk.last).toEqual(['reportHearing']);
+    expect(walk.last).toEqual(['-deafRetry.gossip.open.loop.deaf', 'reportHearing', `+${SILENCE} 17000`]);
     expect(walk.snapshot.value).toMatchObject({ open: { loop: 'proven' } });
     const proven = opened().step('heard_own');
-    expect(proven.last).toEqual(['-loopProof.gossip.open.loop.unproven']);
+    // The driver, which knows whether it has called them deaf, says so then, too: after they were joined anew.
+    expect(proven.last).toEqual([
+      '-loopProof.gossip.open.loop.unproven',
+      'reportHearing',
+      `+${SILENCE} 17000`,
+    ]);
+  });
+
+  it('joins anew the groups that fall silent after they were heard, and from time to time those that stay deaf', () => {
+    const heard = beating().step('heard_own').step('heard_own');
+    expect(heard.last).toEqual([`-${SILENCE}`, `+${SILENCE} 17000`]);
+    heard.step(`xstate.after.${SILENCE}`);
+    expect(heard.last.filter((wish) => !wish.startsWith('-'))).toEqual([
+      'closeSocket',
+      'reportSilence',
+      'openSocket',
+    ]);
+    expect(heard.step('opened').snapshot.value).toMatchObject({ open: { loop: 'unproven' } });
+    const deaf = beating().step(LOOP_TIMER);
+    expect(deaf.last).toContain('+deafRetry.gossip.open.loop.deaf 60000');
+    deaf.step('xstate.after.deafRetry.gossip.open.loop.deaf');
+    expect(deaf.last.filter((wish) => !wish.startsWith('-'))).toEqual(['closeSocket', 'openSocket']);
   });
 
   it('stops for good from every state', () => {

@@ -1,7 +1,7 @@
 import { OptionsError } from '../errors.ts';
 import { isNodeName } from '../gossip/index.ts';
-import { checkInterval } from './hosts.ts';
 import type { Strategy, StrategyContext } from './strategy.ts';
+import { checkInterval, checkKeys } from './strategy-options.ts';
 
 export interface DnsOptions {
   /** Name to look up: of a Kubernetes headless service, for instance. */
@@ -28,9 +28,7 @@ const KNOWN = ['query', 'basename', 'records', 'interval', 'disconnectRemoved'];
  * @throws OptionsError naming the option, its value and what would do
  */
 export function dns(options: DnsOptions): Strategy {
-  for (const key of Object.keys(options))
-    if (!KNOWN.includes(key))
-      throw new OptionsError(`dns.${key}`, `dns() has no option "${key}"; it knows ${KNOWN.join(', ')}`);
+  checkKeys('dns', options, KNOWN);
   const { query, basename, records = 'addresses', disconnectRemoved = false } = options;
   if (typeof query !== 'string' || query === '')
     throw new OptionsError('dns.query', `dns query ${JSON.stringify(query)}: a DNS name would do`);

@@ -1,6 +1,5 @@
-import { OptionsError } from '../errors.ts';
-import { checkInterval } from './hosts.ts';
 import type { Strategy, StrategyContext } from './strategy.ts';
+import { checkInterval, checkKeys } from './strategy-options.ts';
 
 export interface EpmdStrategyOptions {
   /** Pause between two looks, in ms. @default 5000 */
@@ -14,9 +13,7 @@ export interface EpmdStrategyOptions {
  * @throws OptionsError naming the option, its value and what would do
  */
 export function epmd(options: EpmdStrategyOptions = {}): Strategy {
-  for (const key of Object.keys(options))
-    if (key !== 'interval')
-      throw new OptionsError(`epmd.${key}`, `epmd() has no option "${key}"; it knows interval`);
+  checkKeys('epmd', options, ['interval']);
   const intervalMs = checkInterval('epmd', options.interval);
 
   const look = async (context: StrategyContext): Promise<void> => {

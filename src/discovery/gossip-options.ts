@@ -10,6 +10,7 @@ import {
   isGroup,
   listInterfaces,
 } from './address.ts';
+import { checkKeys, described as shown } from './strategy-options.ts';
 
 /** Options of `gossip()`: those of libcluster's strategy, under TypeScript names. */
 export interface GossipOptions {
@@ -98,16 +99,9 @@ const KNOWN = [
 const isWhole = (value: unknown, min: number, max: number): boolean =>
   Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 
-const shown = (value: unknown): string => (typeof value === 'string' ? `"${value}"` : String(value));
-
 /** Checks all that can be checked without the machine. @throws OptionsError */
 export function checkGossipOptions(options: GossipOptions): void {
-  for (const key of Object.keys(options))
-    if (!(KNOWN as readonly string[]).includes(key))
-      throw new OptionsError(
-        `gossip.${key}`,
-        `gossip() has no option "${key}"; it knows ${KNOWN.join(', ')}`,
-      );
+  checkKeys('gossip', options, KNOWN);
   const { port, ifAddr, multicastIf, multicastTtl, broadcastOnly, secret, heartbeatPause } = options;
   if (port !== undefined && !isWhole(port, 1, 65_535))
     throw new OptionsError(
@@ -133,6 +127,15 @@ export function checkGossipOptions(options: GossipOptions): void {
     throw new OptionsError(
       'gossip.ifAddr',
       `gossip ifAddr ${shown(ifAddr)}: an IP address of this machine would do, or "0.0.0.0" for all`,
+    );
+  if (
+    ifAddr !== undefined &&
+    !isAny(ifAddr) &&
+    targetsOf(options).every((target) => familyOf(String(target)) !== familyOf(ifAddr))
+  )
+    throw new OptionsError(
+      'gossip.ifAddr',
+      `gossip ifAddr ${shown(ifAddr)} is of another family than every multicastAddr; an ${familyOf(ifAddr)} group would do beside it`,
     );
   if (multicastIf !== undefined && (typeof multicastIf !== 'string' || multicastIf === ''))
     throw new OptionsError(

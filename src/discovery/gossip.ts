@@ -5,6 +5,7 @@ import {
   GossipWire,
   gossipMachine,
   type IgnoredCause,
+  loopSilenceMs,
   plainFormat,
   reopenPauseMs,
   sealedFormat,
@@ -39,11 +40,27 @@ export function gossip(options: GossipOptions = {}): Strategy {
   return {
     kind: 'gossip',
     start(context) {
-      // Checked here for its error; the driver plans anew at each opening, for interfaces change.
-      planGossip(options, context.env.host.interfaces());
+      checkHere(options, context);
       return new GossipDriver(options, new GossipWire(context.self, open, sealed), context).start();
     },
   };
+}
+
+/**
+ * Checked at the start for its error; the driver plans anew at each opening, for interfaces change. An interface that this
+ * machine has, but that is not up yet, is waited for.
+ */
+function checkHere(options: GossipOptions, { env: { host }, logger }: StrategyContext): void {
+  try {
+    planGossip(options, host.interfaces());
+  } catch (error) {
+    const { multicastIf } = options;
+    if (multicastIf === undefined || host.hasInterface?.(multicastIf) !== true) throw error;
+    logger.warning(
+      'discovery',
+      `gossip: multicastIf "${multicastIf}" is down or has no address yet; waiting for it`,
+    );
+  }
 }
 
 const EXPLANATIONS: Readonly<Record<IgnoredCause, string>> = {
@@ -75,6 +92,7 @@ class GossipDriver {
   /** Counts openings, so that a socket that arrives after its opening was given up is closed. */
   #opening = 0;
   #network = '';
+  /** Whether one of our own came back since the last heartbeat: the machine is told once for each, whatever is forged. */
   #heardOwn = false;
   #deafReported = false;
   readonly #moment = () => ({
@@ -95,12 +113,12 @@ class GossipDriver {
           sendHeartbeat: () => this.#sendHeartbeat(),
           reportDeaf: () => this.#reportDeaf(),
           reportHearing: () => this.#reportHearing(),
+          reportSilence: () => this.#reportSilence(),
         },
         delays: {
-          heartbeatPause: () => {
-            const { heartbeatPause: longestMs = GOSSIP_DEFAULTS.heartbeatPause } = this.#options;
-            return random.between(shortestPauseMs(context.connectedNodes(), longestMs), longestMs);
-          },
+          heartbeatPause: () =>
+            random.between(shortestPauseMs(context.connectedNodes(), this.#longestMs), this.#longestMs),
+          loopSilence: () => loopSilenceMs(this.#longestMs),
           reopenPause: ({ context: { failures } }) => {
             const pauseMs = reopenPauseMs(failures);
             return random.between(pauseMs / 2, pauseMs);
@@ -123,6 +141,10 @@ class GossipDriver {
     };
   }
 
+  get #longestMs(): number {
+    return this.#options.heartbeatPause ?? GOSSIP_DEFAULTS.heartbeatPause;
+  }
+
   async #open(): Promise<void> {
     const opening = ++this.#opening;
     const { env, logger, telemetry } = this.#context;
@@ -130,7 +152,6 @@ class GossipDriver {
     try {
       const interfaces = env.host.interfaces();
       this.#network = fingerprint(interfaces);
-      this.#heardOwn = false;
       const plan = planGossip(this.#options, interfaces);
       this.#plan = plan;
       for (const socketPlan of plan.sockets)
@@ -219,6 +240,8 @@ class GossipDriver {
       this.#actor.send({ type: 'network_changed' });
       return;
     }
+    this.#heardOwn = false;
+    logger.debug('discovery', () => `gossip: heartbeat to ${this.#describe()}`);
     const random = (count: number) => env.random.bytes(count);
     for (const { socket, targets } of this.#sockets)
       for (const host of targets)
@@ -253,6 +276,7 @@ class GossipDriver {
         );
         return;
       case 'own':
+        logger.debug('discovery', () => `gossip: heard ourselves from ${from.host}`);
         if (this.#heardOwn) return;
         this.#heardOwn = true;
         this.#actor.send({ type: 'heard_own' });
@@ -289,6 +313,14 @@ class GossipDriver {
     this.#context.logger.info(
       'discovery',
       `gossip: our own datagrams come back now from ${this.#describe()}`,
+    );
+  }
+
+  #reportSilence(): void {
+    this.#context.telemetry.count('gossip.silence');
+    this.#context.logger.info(
+      'discovery',
+      `gossip: our own datagrams do not come back any more from ${this.#describe()}; joining again`,
     );
   }
 

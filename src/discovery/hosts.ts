@@ -1,14 +1,12 @@
 import { OptionsError } from '../errors.ts';
 import { isNodeName } from '../gossip/index.ts';
 import type { Strategy } from './strategy.ts';
+import { checkInterval, checkKeys, described } from './strategy-options.ts';
 
 export interface HostsOptions {
   /** Pause between two looks at the list, in ms. @default 5000 */
   readonly interval?: number;
 }
-
-/** Default of `interval` for strategies that ask again and again, in ms; libcluster polls at the same pace. */
-export const POLL_INTERVAL_MS = 5_000;
 
 /** A node of the list whose port is known: no port mapper is asked. */
 export interface HostAt {
@@ -25,20 +23,13 @@ export interface HostAt {
  * @throws OptionsError for a name that is no node name, and a port that is none
  */
 export function hosts(nodes: readonly (string | HostAt)[], options: HostsOptions = {}): Strategy {
-  const wanted = nodes.map((node): HostAt | { readonly name: string } => {
-    const host = typeof node === 'string' ? { name: node } : { ...node };
-    if (typeof host.name !== 'string' || !isNodeName(host.name))
-      throw new OptionsError(
-        'hosts',
-        `hosts: ${JSON.stringify(host.name)} is no node name; one like "app@10.0.0.5" would do`,
-      );
-    if ('port' in host && !(Number.isInteger(host.port) && host.port >= 1 && host.port <= 65_535))
-      throw new OptionsError(
-        'hosts',
-        `hosts: the port of ${host.name} is ${String(host.port)}; a whole number from 1 to 65535 would do`,
-      );
-    return host;
-  });
+  if (!Array.isArray(nodes))
+    throw new OptionsError(
+      'hosts',
+      `hosts() was given ${described(nodes)}; a list of node names would do, like ["app@10.0.0.5"]`,
+    );
+  const wanted = nodes.map(checkHost);
+  checkKeys('hosts', options, ['interval']);
   const intervalMs = checkInterval('hosts', options.interval);
   return {
     kind: 'hosts',
@@ -56,12 +47,22 @@ export function hosts(nodes: readonly (string | HostAt)[], options: HostsOptions
 }
 
 /** @throws OptionsError */
-export function checkInterval(strategy: string, interval: number | undefined): number {
-  if (interval === undefined) return POLL_INTERVAL_MS;
-  if (!Number.isFinite(interval) || interval < 1)
+function checkHost(node: unknown): HostAt | { readonly name: string } {
+  const given = typeof node === 'object' && node !== null ? node : { name: node };
+  checkKeys('hosts', given, ['name', 'port', 'host']);
+  const { name, port, host } = given as Record<string, unknown>;
+  if (typeof name !== 'string' || !isNodeName(name))
     throw new OptionsError(
-      `${strategy}.interval`,
-      `${strategy} interval ${String(interval)}: a number of milliseconds from 1 would do`,
+      'hosts',
+      `hosts: ${described(name)} is no node name; one like "app@10.0.0.5" would do`,
     );
-  return interval;
+  if (port === undefined && host === undefined) return { name };
+  if (!(Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65_535))
+    throw new OptionsError(
+      'hosts',
+      `hosts: the port of ${name} is ${described(port)}; a whole number from 1 to 65535 would do`,
+    );
+  if (host !== undefined && (typeof host !== 'string' || host === ''))
+    throw new OptionsError('hosts', `hosts: the host of ${name} is ${described(host)}; an address would do`);
+  return { name, port: port as number, ...(host === undefined ? {} : { host }) };
 }

@@ -11,6 +11,8 @@ export interface Host {
   cookie(): string;
   /** Addresses of the machine's interfaces, loopback included. */
   interfaces(): readonly NetworkInterface[];
+  /** Whether the machine has an interface of this name, be it down. Absent where that cannot be told: then as if it had none. */
+  hasInterface?(name: string): boolean;
   /** What the program takes of the machine's memory. */
   memory(): HostMemory;
   /** Writes to the program's standard output: what processes print through this node's group leader. */

@@ -12,6 +12,7 @@ export {
   type GossipMachineContext,
   type GossipMachineEvent,
   gossipMachine,
+  loopSilenceMs,
   MAX_HEARTBEAT_PAUSE_MS,
   reopenPauseMs,
   SLOWEST_AT_NODES,

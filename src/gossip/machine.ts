@@ -27,6 +27,14 @@ export const shortestPauseMs = (connectedNodes: number, longestMs: number): numb
   );
 /** How long our own datagrams may take to come back through the group before it counts as deaf. */
 export const LOOP_PROOF_MS = 2_000;
+/**
+ * How long none of our own may come back from groups that were heard, before they are joined anew: three heartbeats and the
+ * time of the proof. An interface that was taken away and came back with the same address looks the same as before, and so
+ * does a changed route, but the system has forgotten what was joined there.
+ */
+export const loopSilenceMs = (longestPauseMs: number): number => 3 * longestPauseMs + LOOP_PROOF_MS;
+/** Pause before groups that stay deaf are joined anew: whatever was in the way may be gone. */
+export const DEAF_RETRY_MS = 60_000;
 /** Pauses between attempts to open the socket: doubling from the first to the longest. */
 export const FIRST_REOPEN_PAUSE_MS = 250;
 export const LONGEST_REOPEN_PAUSE_MS = 10_000;
@@ -43,7 +51,7 @@ export type GossipMachineEvent =
   | { readonly type: 'opened' }
   /** It could not be opened, or broke. It is closed already. */
   | { readonly type: 'failed' }
-  /** One of our own datagrams came back. */
+  /** One of our own datagrams came back. The driver tells of one for each heartbeat. */
   | { readonly type: 'heard_own' }
   /** The machine's interfaces or their addresses are not what they were when the socket was opened. */
   | { readonly type: 'network_changed' }
@@ -66,8 +74,10 @@ export const gossipMachine = setup({
     sendHeartbeat: () => {},
     /** Driver: say which groups and interface are deaf and what to try. */
     reportDeaf: () => {},
-    /** Driver: say that the groups are heard after all. */
+    /** Driver: say that the groups are heard after all, if they were called deaf. */
     reportHearing: () => {},
+    /** Driver: say that groups which were heard have fallen silent and are joined anew. */
+    reportSilence: () => {},
     beginBurst: assign({ burstSent: 0 }),
     countBurst: assign({ burstSent: ({ context }) => context.burstSent + 1 }),
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
@@ -86,6 +96,9 @@ export const gossipMachine = setup({
     /** Driver: the same with jitter. */
     reopenPause: ({ context }) => reopenPauseMs(context.failures),
     loopProof: LOOP_PROOF_MS,
+    /** Driver: by the longest pause of its options. */
+    loopSilence: loopSilenceMs(MAX_HEARTBEAT_PAUSE_MS),
+    deafRetry: DEAF_RETRY_MS,
   },
 }).createMachine({
   id: 'gossip',
@@ -130,14 +143,18 @@ export const gossipMachine = setup({
           initial: 'unproven',
           states: {
             unproven: {
-              on: { heard_own: 'proven' },
+              on: { heard_own: { target: 'proven', actions: 'reportHearing' } },
               after: { loopProof: 'deaf' },
             },
             deaf: {
               entry: 'reportDeaf',
               on: { heard_own: { target: 'proven', actions: 'reportHearing' } },
+              after: { deafRetry: '#gossip.opening' },
             },
-            proven: {},
+            proven: {
+              on: { heard_own: { target: 'proven', reenter: true } },
+              after: { loopSilence: { target: '#gossip.opening', actions: 'reportSilence' } },
+            },
           },
         },
       },

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import type { Host, NetworkInterface } from '../env/host.ts';
 import { accountCookie } from './cookie-file.ts';
@@ -17,6 +18,8 @@ export const host: Host = {
         internal,
       })),
     ),
+  // The list above leaves out what is down; Linux names all of them here.
+  hasInterface: (name) => /^(?!\.+$)[^/\s]+$/.test(name) && existsSync(`/sys/class/net/${name}`),
   memory: () => {
     const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
     return { residentBytes: rss, heapBytes: heapTotal, heapUsedBytes: heapUsed, externalBytes: external };
