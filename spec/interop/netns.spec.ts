@@ -64,6 +64,51 @@ describeNetns('hosts on one network', () => {
     await fullMesh([early, late]);
   });
 
+  it('join when the interface that multicastIf names comes up after the start', async () => {
+    const [early, late] = [host(1), host(2)];
+    late.linkDown();
+    const options = { gossip: { ...gossip, multicastIf: 'eth0' }, listen: { host: '0.0.0.0' } };
+    await Promise.all([early.start('n', options), late.start('n', options)]);
+    await late.until('a word', ({ message }) => message?.includes('"eth0" is down') === true);
+    late.linkUp();
+    await fullMesh([early, late]);
+  });
+
+  it('find each other by an IPv6 group, whose members have no address but their own link’s', async () => {
+    const hosts = [host(1), host(2)];
+    const six = { ...gossip, multicastAddr: 'ff02::4d' };
+    await Promise.all([
+      hosts[0]!.start('n', { gossip: six }),
+      hosts[1]!.start('n', { gossip: { ...six, multicastIf: 'eth0' } }),
+    ]);
+    await fullMesh(hosts);
+  });
+
+  it.each([
+    ['', {}],
+    [', chosen by multicastIf', { multicastIf: 'eth0' }],
+  ])(
+    'hear newcomers again after an interface was taken away and came back the same%s',
+    async (_how, chosen) => {
+      const [left, right] = [host(1), host(2)];
+      // A second between heartbeats at most: the silence is noticed after five.
+      const options = {
+        gossip: { ...gossip, ...chosen, heartbeatPause: 1_000 },
+        listen: { host: '0.0.0.0' },
+      };
+      await left.start('n', options);
+      left.tell('debug on');
+      await left.until('itself', ({ message }) => message?.includes('heard ourselves') === true);
+      left.replaceLink();
+      await left.until('a word', ({ message }) => message?.includes('joining again') === true);
+      const { 'gossip.heard': before = 0 } = await left.counters();
+      await right.start('n', options);
+      await fullMesh([left, right]);
+      const { 'gossip.heard': after = 0 } = await left.counters();
+      expect(after).toBeGreaterThan(before);
+    },
+  );
+
   it('lose each other when they are parted and meet again when they are healed', async () => {
     const hosts = [host(1), host(2), host(3)];
     await startAll(hosts, { gossip, ...TICK });

@@ -239,6 +239,23 @@ export class Host {
     ip('-n', this.namespace, 'link', 'set', device, 'down');
   }
 
+  /**
+   * Takes the host's first interface away and makes it anew at once, with the same names and addresses: as a driver that is
+   * loaded anew does, and a VPN that dials again.
+   */
+  replaceLink(): void {
+    const { bridge, port } = this.#ports[0]!;
+    const shown = JSON.parse(ip('-n', this.namespace, '-j', 'link', 'show', 'eth0')) as { address: string }[];
+    ip('-n', this.namespace, 'link', 'del', 'eth0');
+    const peer = ['peer', 'name', port, 'netns', bridge];
+    const veth = ['type', 'veth', ...peer];
+    ip('link', 'add', 'eth0', 'address', shown[0]!.address, 'netns', this.namespace, ...veth);
+    ip('-n', this.namespace, 'addr', 'add', `${this.address}/24`, 'brd', '+', 'dev', 'eth0');
+    this.plug();
+    ip('-n', bridge, 'link', 'set', port, 'up');
+    this.linkUp();
+  }
+
   /** Takes the host off its first bridge, or puts it back: its own link stays up all the while. */
   unplug(): void {
     const { bridge, port } = this.#ports[0]!;

@@ -1,7 +1,7 @@
 /**
  * One node in a network namespace. Argument: node options as JSON, `gossip` among them. Speaks JSON lines: `up`, `nodeup`,
  * `nodedown`, `log`, and `message` with the size of what its process `sink` gets. Lines on stdin: "counters" is answered
- * with `counters`; "blast NODE BYTES" sends a binary to the sink there; "hold BYTES" stops reading, and says `held`, once so
+ * with `counters`; "debug on" and "debug off" switch discovery's lines; "blast NODE BYTES" sends a binary to the sink there; "hold BYTES" stops reading, and says `held`, once so
  * much more has come, and "go" reads on; "register NAME" names a new process in the whole cluster, and `registered` says
  * whether it could; "names" is answered with `names`, who has which, and who is a member. Ends on SIGTERM, or when stdin ends.
  */
@@ -61,6 +61,7 @@ const lines = createInterface({ input: process.stdin });
 lines.on('line', (line) => {
   const [command, ...words] = line.split(' ');
   if (command === 'counters') say({ event: 'counters', counters: node.inspect().counters });
+  if (command === 'debug') node.debug('discovery', words[0] === 'on');
   if (command === 'blast') node.send(at(words[0]!, 'sink'), new Uint8Array(Number(words[1])));
   if (command === 'hold') holdAfterBytes = Number(words[0]);
   if (command === 'register') void register(words[0]!);
