@@ -4,7 +4,7 @@
  * of one run. The peers are operating system processes of their own, and Beamish is the built package.
  *
  *   --only TEXT    rows whose name contains TEXT, and the rows they are held against; may be given more than once
- *   --rounds N     measurements of each row (5)
+ *   --rounds N     measurements of each row (2: a run of ten minutes on two cores has time for no more)
  *   --limit S      seconds after which a measurement stands still: the row fails, and says what each process waits for (120)
  *   --json FILE    also write everything as JSON
  *   --markdown FILE  also write the table as Markdown
@@ -47,7 +47,7 @@ const ETF = 'codec';
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '2' },
     limit: { type: 'string', default: '120' },
     json: { type: 'string' },
     markdown: { type: 'string' },
