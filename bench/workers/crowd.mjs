@@ -31,7 +31,11 @@ async function speak({ names, form, port, groups, multicastIf, ms }) {
           socket.send(datagram, port, group);
           sent += 1;
         }
-      due.push({ wire, atMs: nowMs + 4_000 + Math.random() * 1_000 });
+      // In the order of their times: behind a later one they would wait for it, and go out in ever larger bunches.
+      const atMs = nowMs + 4_000 + Math.random() * 1_000;
+      let at = due.length;
+      while (at > 0 && due[at - 1].atMs > atMs) at -= 1;
+      due.splice(at, 0, { wire, atMs });
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
