@@ -164,6 +164,13 @@ function fakeNetwork(inWorld = world()) {
     opens: 0,
     sentAtMs: [] as number[],
     groups: [] as string[],
+    /** What was set on the newest socket. */
+    ttl: undefined as number | undefined,
+    outgoing: undefined as string | undefined,
+    /** When it is set, a socket is open once this has resolved. */
+    opensAfter: undefined as Promise<void> | undefined,
+    /** When set, no group can be joined. */
+    refuseGroups: undefined as Error | undefined,
     breakSocket: (_error: Error): void => {},
     env: inWorld.env,
   };
@@ -173,6 +180,7 @@ function fakeNetwork(inWorld = world()) {
     datagrams: {
       open: async (_options, handlers) => {
         if (network.refuse !== undefined) throw network.refuse;
+        await network.opensAfter;
         network.open++;
         network.opens++;
         let closed = false;
@@ -192,11 +200,18 @@ function fakeNetwork(inWorld = world()) {
             network.sentAtMs.push(inWorld.clock.nowMs());
             if (network.loops) handlers.message(bytes, { host: '10.0.0.1', port: 45_892 });
           },
-          addMembership: (group, on) => void network.groups.push(`${group} ${on ?? ''}`.trim()),
+          addMembership: (group, on) => {
+            if (network.refuseGroups !== undefined) throw network.refuseGroups;
+            network.groups.push(`${group} ${on ?? ''}`.trim());
+          },
           dropMembership() {},
-          setMulticastTtl() {},
+          setMulticastTtl: (ttl) => {
+            network.ttl = ttl;
+          },
           setMulticastLoopback() {},
-          setMulticastInterface() {},
+          setMulticastInterface: (address) => {
+            network.outgoing = address;
+          },
           close,
         };
       },
@@ -262,6 +277,60 @@ describe('the gossip driver', () => {
     expect([network.opens, network.open]).toEqual([2, 1]);
     await discovery.stop();
     expect(network.open).toBe(0);
+  });
+
+  it('closes a socket that opens after it was given up, and takes no word of one that is', async () => {
+    const network = fakeNetwork();
+    let open = (): void => {};
+    network.opensAfter = new Promise((resolve) => {
+      open = resolve;
+    });
+    const { discovery, telemetry } = await seeker('a@x', {}, network.env);
+    await network.clock.advance(1_000);
+    await discovery.stop();
+    open();
+    await network.clock.advance(1_000);
+    expect([network.opens, network.open, network.sentAtMs.length]).toEqual([1, 0, 0]);
+
+    network.opensAfter = undefined;
+    const second = await seeker('a@x', {}, network.env);
+    await network.clock.advance(5_000);
+    const breakFirst = network.breakSocket;
+    network.interfaces = [LOOPBACK, { ...LOOPBACK, name: 'eth0', address: '10.0.0.5', internal: false }];
+    await network.clock.advance(5_000);
+    const { opens } = network;
+    breakFirst(new Error('ENETDOWN'));
+    await network.clock.advance(10_000);
+    expect([network.opens, network.open]).toEqual([opens, 1]);
+    expect(second.telemetry.counter('gossip.socket_failed')).toBe(0);
+    expect(telemetry.counter('gossip.socket_failed')).toBe(0);
+    await second.discovery.stop();
+  });
+
+  it('leaves no socket open whose groups cannot be joined, and names group and interface', async () => {
+    const network = fakeNetwork();
+    network.refuseGroups = new Error('ENODEV');
+    const { discovery, lines } = await seeker('a@x', { multicastIf: 'lo' }, network.env);
+    await network.clock.advance(60_000);
+    expect(network.opens).toBeGreaterThan(5);
+    expect(network.open).toBe(0);
+    expect(lines[0]?.message).toMatch(/cannot join group 2.* on 127\.0\.0\.1: ENODEV; interfaces here: lo/);
+    network.refuseGroups = undefined;
+    await network.clock.advance(10_000);
+    expect(network.open).toBe(1);
+    await discovery.stop();
+  });
+
+  it('sets the hops and the interface that it was told, and one hop untold', async () => {
+    const network = fakeNetwork();
+    const untold = await seeker('a@x', {}, network.env);
+    await network.clock.advance(0);
+    expect([network.ttl, network.outgoing]).toEqual([1, undefined]);
+    await untold.discovery.stop();
+    const told = await seeker('a@x', { multicastTtl: 7, multicastIf: 'lo' }, network.env);
+    await network.clock.advance(0);
+    expect([network.ttl, network.outgoing]).toEqual([7, '127.0.0.1']);
+    await told.discovery.stop();
   });
 
   it('joins again when an interface comes or changes its address', async () => {
