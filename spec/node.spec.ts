@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../src/env/index.ts';
-import { actor, at, ConnectionError, EncodeError, ExitError, startNode } from '../src/index.ts';
+import { actor, at, ConnectionError, EncodeError, ExitError, OptionsError, startNode } from '../src/index.ts';
 import { platformEnv } from '../src/platform/index.ts';
 import { collector, history, Nodes, once } from './support/nodes.ts';
 
@@ -34,6 +34,14 @@ describe('two nodes', () => {
       { name: b.name, creation: b.creation, hidden: false, outgoing: true },
     ]);
     expect(b.inspect().connections).toMatchObject([{ name: a.name, outgoing: false }]);
+  });
+
+  it('refuse debug lines of an area that there is none, and a switch that is no boolean', async () => {
+    const [a] = await nodes.pair();
+    expect(() => a.debug('disco' as never, true)).toThrow(OptionsError);
+    expect(() => a.debug('disco' as never, true)).toThrow(/expected one of .*discovery.*got disco/);
+    expect(() => a.debug('discovery', 'on' as never)).toThrow(/expected true or false, got on/);
+    a.debug('discovery', false);
   });
 
   it('ping each other, and themselves, and nobody who is not there', async () => {

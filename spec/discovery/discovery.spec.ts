@@ -327,6 +327,51 @@ describe('a supervised strategy', () => {
     await discovery.stop();
   });
 
+  it('starts with the first pause again after it has run quietly for a minute', async () => {
+    const strategy = manual();
+    const { discovery, clock } = start({ lan: strategy });
+    await discovery.start();
+    const pauseMs = async (): Promise<number> => {
+      const [fromMs, starts] = [clock.nowMs(), strategy.contexts.length];
+      strategy.contexts.at(-1)?.failed(new Error('broken'));
+      while (strategy.contexts.length === starts) await clock.advance(100);
+      return clock.nowMs() - fromMs;
+    };
+    expect([await pauseMs(), await pauseMs(), await pauseMs()]).toEqual([500, 1_000, 2_000]);
+    await clock.advance(60_000);
+    expect([await pauseMs(), await pauseMs()]).toEqual([500, 1_000]);
+    await discovery.stop();
+  });
+
+  it('that fails, or is stopped, while it still starts is released once it has', async () => {
+    let stops = 0;
+    const begun: (() => void)[] = [];
+    const slow: Strategy = {
+      kind: 'slow',
+      start: () => new Promise((resolve) => begun.push(() => resolve({ stop: () => void stops++ }))),
+    };
+    const contexts: StrategyContext[] = [];
+    const watched: Strategy = {
+      kind: 'slow',
+      start(context) {
+        contexts.push(context);
+        return slow.start(context);
+      },
+    };
+    const { discovery, clock } = start({ lan: watched });
+    const started = discovery.start();
+    contexts[0]?.failed(new Error('already'));
+    begun[0]?.();
+    await started;
+    expect(stops).toBe(1);
+    await clock.advance(500);
+    expect(begun).toHaveLength(2);
+    await discovery.stop();
+    begun[1]?.();
+    await clock.advance(0);
+    expect(stops).toBe(2);
+  });
+
   it('that throws in a timer or at its start does no harm to the others', async () => {
     let starts = 0;
     const bad: Strategy = {
@@ -425,6 +470,34 @@ describe('a node found with its port', () => {
   });
 });
 
+describe('a node of a list with its port', () => {
+  it('is never looked for by its name alone', async () => {
+    const { discovery, peers, clock } = start({ lan: hosts([{ name: 'a@x', port: 4_001 }]) });
+    peers.outcome = () => 'refused';
+    await discovery.start();
+    await clock.advance(60_000);
+    expect(peers.attempts.length).toBeGreaterThan(3);
+    expect(new Set(peers.attempts.map(({ port }) => port))).toEqual(new Set([4_001]));
+    await discovery.stop();
+  });
+});
+
+describe('a node that is wanted no more', () => {
+  it('is not tried again after its rest, though it was named meanwhile', async () => {
+    const strategy = manual();
+    const { discovery, peers, clock } = start({ lan: strategy });
+    peers.outcome = () => 'refused';
+    await discovery.start();
+    strategy.contexts[0]?.found('a@x');
+    await clock.advance(100);
+    strategy.contexts[0]?.found('a@x');
+    strategy.contexts[0]?.gone('a@x');
+    await clock.advance(120_000);
+    expect(peers.attempts).toHaveLength(1);
+    await discovery.stop();
+  });
+});
+
 describe('a flood of forged names', () => {
   const REAL = 'real@x';
 
@@ -502,6 +575,31 @@ describe('a topology with functions of its own', () => {
       { event: 'disconnected', peer: 'a@x', reason: 'gone' },
       { event: 'disconnect_failed', peer: 'a@x', reason: 'a@x has no tunnel' },
     ]);
+    await discovery.stop();
+  });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('no list');
+      },
+    ],
+    ['gives no list', () => 5 as never],
+  ])('asks the node itself when listNodes %s, and says so', async (_what, listNodes) => {
+    const strategy = manual();
+    const { discovery, peers, clock, lines, telemetry } = start({ own: { strategy, listNodes } });
+    await discovery.start();
+    strategy.contexts[0]?.found('a@x');
+    await clock.advance(1_000);
+    strategy.contexts[0]?.found('a@x');
+    await clock.advance(1_000);
+    expect(peers.attempts).toHaveLength(1);
+    expect(peers.connected('a@x')).toBe(true);
+    expect(strategy.contexts).toHaveLength(1);
+    expect(telemetry.counter('discovery.list_failed')).toBeGreaterThan(2);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]?.message).toMatch(/listNodes of topology own failed: (no list|it gave 5)/);
     await discovery.stop();
   });
 

@@ -438,6 +438,8 @@ describe('gossip options', () => {
     ],
     [{ multicastAddr: '300.1.1.1' }, 'gossip.multicastAddr', /"300\.1\.1\.1": an IP address/],
     [{ multicastAddr: [] }, 'gossip.multicastAddr', /empty/],
+    [{ multicastAddr: '240.0.0.1' }, 'gossip.multicastAddr', /240\.0\.0\.1.*multicast group would do/],
+    [{ multicastAddr: '223.255.255.255' }, 'gossip.multicastAddr', /multicast group would do/],
     [{ multicastAddr: '230.1.1.251', broadcastOnly: true }, 'gossip.multicastAddr', /255\.255\.255\.255/],
     [{ ifAddr: 'eth0' }, 'gossip.ifAddr', /"eth0"/],
     [{ multicastIf: '' }, 'gossip.multicastIf', /local interface/],

@@ -14,6 +14,12 @@ describe('the host', () => {
     );
   });
 
+  it.runIf(process.platform === 'linux')('knows an interface by its name, and what is none', () => {
+    expect(host.hasInterface?.('lo')).toBe(true);
+    for (const name of ['nope0', '', '.', '..', '../net/lo', 'lo/', 'lo 1'])
+      expect(host.hasInterface?.(name)).toBe(false);
+  });
+
   it('knows what the program takes of memory', () => {
     const { residentBytes, heapBytes, heapUsedBytes, externalBytes } = host.memory();
     for (const bytes of [residentBytes, heapBytes, heapUsedBytes, externalBytes])

@@ -131,7 +131,21 @@ export class Discovery {
 
   #connected(nodeName: string, topology: string): boolean {
     const listNodes = this.#topologies.get(topology)?.listNodes;
-    return listNodes === undefined ? this.#options.connected(nodeName) : listNodes().includes(nodeName);
+    if (listNodes === undefined) return this.#options.connected(nodeName);
+    try {
+      const names: unknown = listNodes();
+      if (!Array.isArray(names)) throw new Error(`it gave ${String(names)}, not a list of names`);
+      return names.includes(nodeName);
+    } catch (error) {
+      // It is the user's, and asked from timers and in the middle of an attempt: nothing of it may reach the node.
+      this.#options.telemetry.count('discovery.list_failed');
+      this.#options.logger.oncePerMinute(
+        'discovery',
+        `list.${topology}`,
+        `discovery: listNodes of topology ${topology} failed: ${textOf(error)}; asking the node itself`,
+      );
+      return this.#options.connected(nodeName);
+    }
   }
 
   #found(nodeName: string, topology: string, whereabouts: Whereabouts | undefined): void {

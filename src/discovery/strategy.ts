@@ -96,6 +96,6 @@ export interface Topology {
   connect?(nodeName: string): unknown;
   /** Ends a connection to a node that is wanted no more. @default the node's own */
   disconnect?(nodeName: string): unknown;
-  /** Names that count as connected: they are not tried. Called for every name that is found. @default the node's own */
+  /** Names that count as connected: they are not tried. Called for every name that is found; when it throws, the node is asked. @default the node's own */
   listNodes?(): readonly string[];
 }
