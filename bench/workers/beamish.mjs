@@ -323,7 +323,9 @@ async function startGossiping({ gossipOptions, ...options }) {
 async function gossipAmong({ names, gossipOptions, ...options }) {
   const connected = new Set(names);
   const strategy = gossip(gossipOptions);
-  const listNodes = () => ({ includes: (name) => connected.has(name) });
+  // The node's own answer comes from a map, too.
+  const list = Object.assign([...names], { includes: (name) => connected.has(name) });
+  const listNodes = () => list;
   node = await startNode({ ...options, discovery: { lan: { strategy, listNodes } } });
 }
 
