@@ -36,6 +36,24 @@ describe('two nodes', () => {
     expect(b.inspect().connections).toMatchObject([{ name: a.name, outgoing: false }]);
   });
 
+  it('start when the system hands out the port of the port mapper', async () => {
+    const env = platformEnv();
+    const asked: number[] = [];
+    const listen: typeof env.streams.listen = (options, onStream) => {
+      asked.push(options.port);
+      return env.streams.listen(
+        { ...options, port: asked.length === 1 ? nodes.epmdPort : options.port },
+        onStream,
+      );
+    };
+    const a = await nodes.start({ env: { ...env, streams: { ...env.streams, listen } } });
+    expect(a.port).not.toBe(nodes.epmdPort);
+    // Twice for itself, then as the port mapper.
+    expect(asked).toEqual([0, 0, nodes.epmdPort]);
+    const b = await nodes.start();
+    expect(await b.ping(a.name)).toBe('pong');
+  });
+
   it('refuse debug lines of an area that there is none, and a switch that is no boolean', async () => {
     const [a] = await nodes.pair();
     expect(() => a.debug('disco' as never, true)).toThrow(OptionsError);

@@ -67,6 +67,7 @@ describe('bad values are refused, naming the option, what would do and what came
     [{ listen: { port: 1.5 } }, 'listen.port', /whole number/],
     [{ listen: { host: '' } }, 'listen.host', /expected an address/],
     [{ listen: { hots: 'x' } }, 'listen.hots', /known are: host, port/],
+    [{ listen: { port: 4369 } }, 'listen.port', /4369 is the port mapper's/],
     [{ epmd: 4369 }, 'epmd', /expected an object, got 4369/],
     [{ epmd: { mode: 'on' } }, 'epmd.mode', /auto, external, embedded, off, got "on"/],
     [{ epmd: { port: 0 } }, 'epmd.port', /1 to 65535, got 0/],

@@ -203,6 +203,12 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
     namedBy === undefined ? resolveName(options.name, env) : resolveNameless(options.name, namedBy, env);
   const listen = namedBy === undefined ? resolveListen(options.listen, name) : false;
   const limits = resolveLimits(options.limits);
+  const epmd = resolveEpmd(options.epmd, listen, env);
+  if (listen !== false && listen.port === epmd.port && epmd.mode !== 'off')
+    throw new OptionsError(
+      'listen.port',
+      `listen.port: ${listen.port} is the port mapper's (epmd.port), where a node cannot listen too`,
+    );
   return {
     name,
     longNames,
@@ -216,7 +222,7 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
     tls: options.tls === undefined ? undefined : checkTls(options.tls),
     hidden: boolean('hidden', options.hidden ?? (listen === false || DEFAULT_OPTIONS.hidden)),
     listen,
-    epmd: resolveEpmd(options.epmd, listen, env),
+    epmd,
     topologies: resolveTopologies(options.discovery),
     actors: resolveActors(options.actors),
     exports: checkExports(options.exports),

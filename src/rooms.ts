@@ -150,7 +150,7 @@ export class Rooms {
       },
     });
     try {
-      if (listen !== false) this.port = (await this.connections.listen(listen.host, listen.port)).port;
+      if (listen !== false) this.port = await this.#listen(listen.host, listen.port);
       let furnished: Promise<void> | undefined;
       const begin = (name: string, creation: number): void => {
         this.name = this.telemetry.node = this.logger.node = setup.name = name;
@@ -165,6 +165,15 @@ export class Rooms {
       await this.stop();
       throw error;
     }
+  }
+
+  /** The system may choose the very port that is to be the port mapper's, and nobody could become it then. */
+  async #listen(host: string | undefined, port: number): Promise<number> {
+    const listener = await this.connections.listen(host, port);
+    if (port !== 0 || listener.port !== this.options.epmd.port) return listener.port;
+    const another = await this.connections.listen(host, port);
+    await listener.close();
+    return another.port;
   }
 
   #erlang(): ExportedModules[string] {
