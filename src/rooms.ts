@@ -6,9 +6,10 @@
  * of every pid), processes, discovery. Order of stop: the reverse.
  */
 import { BufferPool } from './codec/buffer-pool.ts';
-import type { Connection, ConnectionSetup } from './connection/connection.ts';
+import type { Connection } from './connection/connection.ts';
 import type { NodeToRegister } from './connection/epmd-client.ts';
 import { EpmdKeeper } from './connection/epmd-keeper.ts';
+import type { ConnectionSetup } from './connection/setup.ts';
 import { Tls } from './connection/tls.ts';
 import { Discovery, type Whereabouts } from './discovery/index.ts';
 import type { Env } from './env/index.ts';

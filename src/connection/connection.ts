@@ -1,67 +1,30 @@
 /**
- * One stream to one peer, from the first byte of the handshake to the last frame: framer, handshake machine, then
- * the greeting (`greeting.ts`), the codecs of `dist/`, the outbox and the ticks. It knows its peer and nothing of processes or of other
+ * One stream to one peer, from the first byte of the handshake to the last frame: framer, handshake machine, then the
+ * link (`link.ts`: greeting, codecs, outbox, ticks). It knows its peer and nothing of processes or of other
  * connections: who may call is decided by its owner, and every control message goes to the sink that the owner
  * attaches when the handshake is done.
  */
-import type { BufferPool } from '../codec/buffer-pool.ts';
 import { LengthFramer } from '../codec/framer.ts';
 import type { ByteWriter } from '../codec/writer.ts';
-import { AtomWriter } from '../dist/atom-writer.ts';
-import { BulkQueue } from '../dist/bulk.ts';
-import { DistDecoder } from '../dist/decode.ts';
-import { DistEncoder } from '../dist/encode.ts';
+import type { DistEncoder } from '../dist/encode.ts';
 import type { ControlSink } from '../dist/sink.ts';
-import { Ticker } from '../dist/ticker.ts';
-import type { Clock, TimerHandle } from '../env/clock.ts';
-import type { Limits } from '../env/limits.ts';
-import type { Random } from '../env/random.ts';
 import type { PeerCertificate, Stream } from '../env/streams.ts';
 import { type BeamishError, ConnectionError, DecodeError, LimitError } from '../errors.ts';
 import { Acceptor } from '../handshake/acceptor.ts';
-import { DistFlag, type DistFlags, hasFlag } from '../handshake/flags.ts';
 import { Initiator } from '../handshake/initiator.ts';
 import type { CloseAction, LocalNode, PeerNode, UpAction } from '../handshake/machine.ts';
 import type { HandshakeVersion } from '../handshake/messages.ts';
-import { MsgpackPayload } from '../payload/msgpack.ts';
-import type { Telemetry } from '../telemetry/events.ts';
 import type { Atom } from '../term/atom.ts';
-import { TermDecoder } from '../term/etf/decode.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
-import { greetingMs, greetingSink, type Hello, mayBeBeamish, readHello, writeGreeting } from './greeting.ts';
+import { readHello } from './greeting.ts';
 import { HandshakeDriver } from './handshake-driver.ts';
-import { Outbox } from './outbox.ts';
-import type { Tls } from './tls.ts';
+import { Link } from './link.ts';
+import type { ConnectionSetup } from './setup.ts';
 
 /** How a TLS connection begins, a record of type handshake, or how it is refused, an alert; version 3.x. */
 const TLS_HANDSHAKE = 0x16;
 const TLS_ALERT = 0x15;
 const TLS_MAJOR = 3;
-
-/** What all connections of a node share. */
-export interface ConnectionSetup {
-  readonly name: string;
-  /** Known once the port mapper has answered, before the first connection. */
-  readonly creation: number;
-  readonly flags: DistFlags;
-  /** Undefined: without TLS. */
-  readonly tls: Tls | undefined;
-  readonly cookieFor: (peer: string) => string;
-  readonly netTickTimeMs: number;
-  /** Checks per `netTickTimeMs`. */
-  readonly netTickIntensity: number;
-  readonly binaries: 'text' | 'bytes';
-  /** `msgpack`: payloads to peers that say they read it, and from them. */
-  readonly payload: 'msgpack' | 'etf';
-  readonly limits: Limits;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly telemetry: Telemetry;
-  /** Buffers for what is sent; each connection has its own without it. */
-  readonly buffers?: BufferPool;
-  /** Whether the processes have more to do than this turn of the event loop allows. */
-  isBehind(): boolean;
-}
 
 /** What a connection asks and tells. */
 export interface ConnectionOwner {
@@ -97,7 +60,7 @@ export class Connection {
   /** More than `limits.unsentBytes` waited already after the frame before. */
   #overLimit = false;
   #expectedName: string;
-  #up: Up | undefined;
+  #up: Link | undefined;
   readonly #startedAtMs: number;
   /** Chunks read, ticks included: any byte is a sign of life. */
   #reads = 0;
@@ -225,12 +188,8 @@ export class Connection {
   /** Takes a message to the name `beamish` that came later than a hello should. False when it is none. */
   hello(message: unknown): boolean {
     const hello = readHello(message);
-    if (hello !== undefined) this.#heard(this.#live, hello);
+    if (hello !== undefined) this.#live.heard(hello);
     return hello !== undefined;
-  }
-
-  #heard(up: Up, { msgpack }: Hello): void {
-    if (msgpack) up.encoder.packed = up.packed;
   }
 
   // ---- the data path: one frame each, no object in between
@@ -263,7 +222,7 @@ export class Connection {
     return this.#up?.outbox.isAboveHighWater ?? false;
   }
 
-  #wrote(up: Up): boolean {
+  #wrote(up: Link): boolean {
     if (up.outbox.wrote()) return true;
     const { unsentBytes } = this.#setup.limits;
     const overLimit = up.outbox.crowdBytes > unsentBytes;
@@ -351,63 +310,19 @@ export class Connection {
   // ---- from handshake to link, and to the end
 
   #becomeUp(action: UpAction): void {
-    const { limits, clock, netTickTimeMs, netTickIntensity, binaries, payload } = this.#setup;
-    const { peer } = action;
-    const has = (flag: DistFlags) => hasFlag(peer.flags, flag);
-    const cached = has(DistFlag.DIST_HDR_ATOM_CACHE);
-    const bulk = has(DistFlag.FRAGMENTS) ? new BulkQueue() : undefined;
-    const terms = new TermDecoder({ binaries, maxTermDepth: limits.termDepth });
-    const packed =
-      payload === 'msgpack' ? new MsgpackPayload({ terms, maxTermDepth: limits.termDepth }) : undefined;
-    const up: Up = {
-      peer,
-      packed,
-      decided: false,
-      replacesOld: action.replacesOld,
-      given: action.given,
-      outbox: new Outbox(
-        this.#stream,
-        clock,
-        limits.highWaterBytes,
-        () => this.#owner.drained(),
-        bulk,
-        this.#setup.buffers,
-      ),
-      encoder: new DistEncoder({
-        frameBytes: limits.frameBytes,
-        headers: cached || bulk !== undefined,
-        atoms: cached ? new AtomWriter(action.given?.name ?? this.#setup.name, peer.name) : undefined,
-        bulk,
-        features: {
-          DIST_MONITOR: has(DistFlag.DIST_MONITOR),
-          DIST_MONITOR_NAME: has(DistFlag.DIST_MONITOR_NAME),
-          SEND_SENDER: has(DistFlag.SEND_SENDER),
-          EXIT_PAYLOAD: has(DistFlag.EXIT_PAYLOAD),
-          UNLINK_ID: has(DistFlag.UNLINK_ID),
-          SPAWN: has(DistFlag.SPAWN),
-          ALIAS: has(DistFlag.ALIAS),
-        },
-      }),
-      decoder: new DistDecoder({
-        headers: cached || bulk !== undefined,
-        fragments: bulk === undefined ? undefined : limits,
-        peer: peer.name,
-        terms,
-        packed,
-        sink: greetingSink(this.outgoing, {
-          heard: (hello) => this.#heard(up, hello),
-          acknowledge: (id, from, to) => {
-            up.encoder.unlinkIdAck(up.outbox.writer, id, from, to);
-            this.#wrote(up);
-          },
-          up: () => this.#decide(up),
-        }),
-      }),
-      ticker: new Ticker({ netTickTimeMs, hidden: peer.hidden, tickIntensity: netTickIntensity }),
-      ticks: 0,
-      tickTimer: undefined,
-      greetingTimer: undefined,
-    };
+    const { limits, clock, netTickTimeMs } = this.#setup;
+    const up: Link = new Link(this.#setup, this.#stream, action, {
+      outgoing: this.outgoing,
+      reads: () => this.#reads,
+      decided: () => this.#decide(up),
+      wrote: () => this.#wrote(up),
+      drained: () => this.#owner.drained(),
+      silent: () =>
+        this.close(
+          new ConnectionError(`${this.peerName} sent nothing within netTickTime (${netTickTimeMs} ms)`),
+          'net_tick_timeout',
+        ),
+    });
     this.#up = up;
     this.#framer.room = (buffer, start, end, length) => up.decoder.room(buffer, start, end, length);
     this.#framer.prefixBytes = 4;
@@ -415,31 +330,14 @@ export class Connection {
     this.#framer.limitName = 'frameBytes';
     this.#owner.authenticated();
     if (this.#ended) return;
-    this.#tick(up);
-    this.#greet(up);
-  }
-
-  /** Says hello to a peer that may be one of us, and waits for what it has to say. */
-  #greet(up: Up): void {
-    const { clock } = this.#setup;
-    if (!mayBeBeamish(up.peer.flags)) {
-      this.#decide(up);
-      return;
-    }
-    const local = up.given ?? this.#setup;
-    writeGreeting(up.encoder, up.outbox.writer, local, up.peer, { msgpack: up.packed !== undefined });
-    up.outbox.flush();
-    up.greetingTimer = clock.setTimeout(
-      () => this.#decide(up),
-      greetingMs(clock.nowMs() - this.#startedAtMs),
-    );
+    up.tick();
+    up.greet(clock.nowMs() - this.#startedAtMs);
   }
 
   /** From now on it is known what the peer reads. Answers where its frames go, if anybody still wants them. */
-  #decide(up: Up): ControlSink | undefined {
+  #decide(up: Link): ControlSink | undefined {
     if (!up.decided && !this.#ended) {
-      up.decided = true;
-      this.#setup.clock.clearTimeout(up.greetingTimer);
+      up.decide();
       this.#owner.up();
     }
     return this.#ended ? undefined : up.decoder.sink;
@@ -456,28 +354,6 @@ export class Connection {
     if (action.status !== undefined) this.#stream.end();
     this.#end(action.error, action.status ?? (this.#peerClosed ? 'peer_closed' : 'handshake'));
     if (action.status === undefined) this.#stream.destroy();
-  }
-
-  #tick(up: Up): void {
-    up.tickTimer = this.#setup.clock.setTimeout(() => {
-      const { outbox } = up;
-      const decision = up.ticker.check(this.#reads, outbox.writtenBytes - up.ticks * 4, outbox.waitingBytes);
-      if (decision === 'net_tick_timeout') {
-        this.close(
-          new ConnectionError(
-            `${this.peerName} sent nothing within netTickTime (${this.#setup.netTickTimeMs} ms)`,
-          ),
-          'net_tick_timeout',
-        );
-        return;
-      }
-      if (decision === 'tick') {
-        up.encoder.tick(outbox.writer);
-        up.ticks++;
-        outbox.wrote();
-      }
-      this.#tick(up);
-    }, up.ticker.intervalMs);
   }
 
   /** The time for setting this connection up is over. */
@@ -502,35 +378,12 @@ export class Connection {
     if (this.#ended) return;
     this.#ended = true;
     this.#handshake.abandon();
-    if (this.#up !== undefined) {
-      this.#setup.clock.clearTimeout(this.#up.tickTimer);
-      this.#setup.clock.clearTimeout(this.#up.greetingTimer);
-      this.#up.outbox.close();
-    }
+    this.#up?.close();
     this.#owner.closed(error, reason);
   }
 
-  get #live(): Up {
+  get #live(): Link {
     if (this.#up === undefined) throw new ConnectionError(`the connection to ${this.peerName} is not up`);
     return this.#up;
   }
-}
-
-/** What exists once the handshake is done. */
-interface Up {
-  readonly peer: PeerNode;
-  readonly replacesOld: boolean;
-  readonly given: UpAction['given'];
-  readonly outbox: Outbox;
-  readonly encoder: DistEncoder;
-  readonly decoder: DistDecoder;
-  /** Payloads in MessagePack, unless this node wants none. */
-  readonly packed: MsgpackPayload | undefined;
-  /** Whether the peer's first frame has told what it reads. */
-  decided: boolean;
-  greetingTimer: TimerHandle;
-  readonly ticker: Ticker;
-  /** Ticks sent: the ticker does not count them as written. */
-  ticks: number;
-  tickTimer: TimerHandle;
 }

@@ -1,14 +1,11 @@
-import { Connection, type ConnectionSetup } from '../connection/connection.ts';
-import type { Env } from '../env/index.ts';
-import type { Limits } from '../env/limits.ts';
+import { Connection } from '../connection/connection.ts';
+import type { ConnectionSetup } from '../connection/setup.ts';
 import type { Listener, Stream } from '../env/streams.ts';
 import { BeamishError, ConnectionError, EncodeError, HandshakeError } from '../errors.ts';
 import { DistFlag } from '../handshake/flags.ts';
 import { hostOf } from '../handshake/name.ts';
-import type { Telemetry } from '../telemetry/events.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Admission } from './admission.ts';
 import { Attempt } from './attempt.ts';
+import { Callers, type CallersOptions } from './callers.ts';
 import type { PeerAddress } from './locator.ts';
 
 /** What the table of connections asks of the node. */
@@ -24,13 +21,7 @@ export interface ConnectionsOwner {
   drained(nodeName: string): void;
 }
 
-export interface ConnectionsOptions {
-  readonly setup: ConnectionSetup;
-  readonly admission: Admission;
-  readonly env: Env;
-  readonly limits: Limits;
-  readonly telemetry: Telemetry;
-  readonly logger: Logger;
+export interface ConnectionsOptions extends CallersOptions {
   readonly owner: ConnectionsOwner;
 }
 
@@ -60,13 +51,9 @@ export class Connections {
   /** Links that stand and are not up yet: one per peer, as of those that are. */
   readonly #greeting = new Map<string, Connection>();
   readonly #attempts = new Map<string, Attempt>();
-  /** Calls of others that have told their name and not yet proven the cookie. */
-  readonly #incoming = new Map<string, Set<Connection>>();
-  readonly #unauthenticated = new Set<Connection>();
+  readonly #callers: Callers;
   /** Everything with a stream that has not ended; `stop` waits for it. */
   readonly #open = new Set<Connection>();
-  #listener: Listener | undefined;
-  #ready = false;
   #stopped = false;
   /** While this node has no name: what it says of itself, and who is told the name. */
   #nameless: { readonly setup: ConnectionSetup; named(given: GivenName): void } | undefined;
@@ -75,28 +62,16 @@ export class Connections {
 
   constructor(options: ConnectionsOptions) {
     this.#o = options;
+    this.#callers = new Callers(options);
   }
 
-  async listen(host: string | undefined, port: number): Promise<Listener> {
-    const { setup, env, limits, telemetry, logger } = this.#o;
-    const tls = setup.tls?.server(limits.unauthenticatedSockets, (address, error) => {
-      telemetry.emit('handshake.failed', () => ({ stage: 'tls', peer: address, error }));
-      logger.oncePerMinute(
-        'handshake',
-        'failed tls',
-        new HandshakeError('tls', address, error.message).message,
-      );
-    });
-    this.#listener = await env.streams.listen(
-      { ...(host === undefined ? {} : { host }), port, ...(tls === undefined ? {} : { tls }) },
-      (stream) => this.#accept(stream),
-    );
-    return this.#listener;
+  listen(host: string | undefined, port: number): Promise<Listener> {
+    return this.#callers.listen(host, port, (stream) => this.#accept(stream));
   }
 
   /** From now on calls are taken: the node knows its creation, and its processes exist. */
   ready(): void {
-    this.#ready = true;
+    this.#callers.take(!this.#stopped);
   }
 
   /** The live link to a node. The data path asks this for every message. */
@@ -180,12 +155,13 @@ export class Connections {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#callers.take(false);
     const stopped = new ConnectionError('this node is stopping');
     for (const attempt of [...this.#attempts.values()]) this.#fail(attempt, stopped);
-    for (const connection of [...this.#unauthenticated]) connection.close(stopped, 'stopping');
+    this.#callers.closeAll(stopped, 'stopping');
     for (const connection of [...this.#greeting.values(), ...this.#up.values()]) connection.end('stopping');
     const closed = [...this.#open].map((connection) => connection.closed);
-    await Promise.all([...closed, this.#listener?.close()]);
+    await Promise.all([...closed, this.#callers.stopListening()]);
   }
 
   #opened(connection: Connection): void {
@@ -213,7 +189,7 @@ export class Connections {
       this.#fail(attempt, new ConnectionError(`no connection to ${nodeName} within ${SETUP_MS} ms`));
     }, SETUP_MS);
     // A call of that node which is under way counts as ours; we dial only if it comes to nothing.
-    if (this.#incoming.has(nodeName)) this.#yield(attempt);
+    if (this.#callers.isCalling(nodeName)) this.#yield(attempt);
     else this.#dialForAll(attempt);
     return attempt;
   }
@@ -322,22 +298,8 @@ export class Connections {
   // ---- calls of others
 
   #accept(stream: Stream): void {
-    const { setup, limits, telemetry, logger, owner } = this.#o;
-    const isFull = this.#unauthenticated.size >= limits.unauthenticatedSockets;
-    if (this.#stopped || !this.#ready || isFull) {
-      if (this.#stopped || !this.#ready) telemetry.count('connection.refused.not_running');
-      else {
-        telemetry.count('connection.refused.unauthenticated');
-        logger.oncePerMinute(
-          'connection',
-          'unauthenticated',
-          `refusing connections: ${limits.unauthenticatedSockets} sockets have not proven the cookie yet (limits.unauthenticatedSockets)`,
-        );
-      }
-      stream.start({ data: () => {}, closed: () => {} });
-      stream.destroy();
-      return;
-    }
+    const { setup, owner } = this.#o;
+    const callers = this.#callers;
     let claimed: string | undefined;
     const connection: Connection = Connection.accept(setup, stream, {
       decide: (peerName) => {
@@ -345,35 +307,32 @@ export class Connections {
         return this.#decide(connection, peerName);
       },
       giveName: (host) => {
-        const given = this.#o.admission.invent(host, this.#o.env.random);
-        if (given === undefined || !this.#isCertified(connection, given.name)) return undefined;
+        const given = callers.giveName(host, connection);
+        if (given === undefined) return undefined;
         claimed = given.name;
-        this.#remember(given.name, connection);
+        callers.claim(claimed, connection);
         return given;
       },
       stillWanted: () => true,
       authenticated: () => {
-        this.#unauthenticated.delete(connection);
-        if (claimed !== undefined) this.#forgetIncoming(claimed, connection);
+        callers.delete(connection, claimed);
         this.#authenticated(connection);
       },
       up: () => this.#becameUp(connection),
       drained: () => owner.drained(connection.peerName),
       closed: (error, reason) => {
-        this.#unauthenticated.delete(connection);
+        callers.delete(connection, claimed);
         this.#closed(connection, error, reason);
-        if (error instanceof HandshakeError && reason !== 'nok' && !isGivenUp(error, reason))
-          logger.oncePerMinute('handshake', `failed ${error.stage}`, error.message);
+        callers.failed(error, reason);
         if (claimed === undefined) return;
-        this.#forgetIncoming(claimed, connection);
         // We gave way to a call that came to nothing: dial ourselves.
         const attempt = this.#attempts.get(claimed);
         if (attempt === undefined || !this.#isOpen(attempt)) return;
-        if (attempt.yielded && attempt.call === undefined && !this.#incoming.has(claimed))
+        if (attempt.yielded && attempt.call === undefined && !callers.isCalling(claimed))
           this.#dialForAll(attempt);
       },
     });
-    this.#unauthenticated.add(connection);
+    callers.add(connection);
     this.#opened(connection);
   }
 
@@ -385,37 +344,18 @@ export class Connections {
     const own = this.#o.setup.name;
     if (peerName === own) return 'nok';
     if (!this.#o.admission.allows(peerName)) return 'not_allowed';
-    if (!this.#isCertified(connection, peerName)) return 'not_allowed';
+    if (!this.#callers.isCertified(connection, peerName)) return 'not_allowed';
     const attempt = this.#attempts.get(peerName);
     if (attempt !== undefined && !attempt.yielded && !attempt.isGreeting) {
       if (peerName < own) return 'nok';
       this.#yield(attempt);
       attempt.call?.close(undefined, 'simultaneous');
       attempt.call = undefined;
-      this.#remember(peerName, connection);
+      this.#callers.claim(peerName, connection);
       return 'ok_simultaneous';
     }
-    this.#remember(peerName, connection);
+    this.#callers.claim(peerName, connection);
     return this.#up.has(peerName) || this.#greeting.has(peerName) ? 'alive' : 'ok';
-  }
-
-  /** Whether the certificate that a caller has shown does for this name. */
-  #isCertified(connection: Connection, peerName: string): boolean {
-    const mismatch = this.#o.setup.tls?.mismatch(peerName, connection.certificate);
-    if (mismatch === undefined) return true;
-    this.#o.logger.oncePerMinute('handshake', 'certificate name', `${peerName} is not allowed: ${mismatch}`);
-    return false;
-  }
-
-  #remember(peerName: string, connection: Connection): void {
-    const set = this.#incoming.get(peerName);
-    if (set === undefined) this.#incoming.set(peerName, new Set([connection]));
-    else set.add(connection);
-  }
-
-  #forgetIncoming(peerName: string, connection: Connection): void {
-    const set = this.#incoming.get(peerName);
-    if (set?.delete(connection) && set.size === 0) this.#incoming.delete(peerName);
   }
 
   // ---- up and down
@@ -506,12 +446,4 @@ export class Connections {
       this.#o.logger.warning('connection', `lost ${name} (${reason}): ${error.message}`);
     this.#o.owner.nodeDown(connection, reason);
   }
-}
-
-/**
- * A caller that hangs up before anything was proven has given its own call up, as the lesser of two calls at once does:
- * no reason to worry anybody.
- */
-function isGivenUp(error: HandshakeError, reason: string): boolean {
-  return reason === 'peer_closed' && (error.stage === 'recv_name' || error.stage === 'recv_status_reply');
 }
