@@ -132,6 +132,18 @@ describe('an outbox', () => {
     expect(outbox.writtenBytes).toBe(6 * (6 * 70_000 + 34 * 900));
   });
 
+  it('copies nothing that the stream has already, when frames are long and it takes none', () => {
+    const { outbox, state, send } = bench(100_000_000);
+    state.takes = false;
+    const lengths = new Set<number>();
+    for (let i = 0; i < 40; i++) {
+      send(65_600);
+      lengths.add(outbox.writer.buffer.length);
+    }
+    // The first is outgrown by the second frame, before any is written; none of the others is.
+    expect([...lengths]).toEqual([128 * 1024, 256 * 1024]);
+  });
+
   it('lets go of the memory of a very long frame', () => {
     const { outbox, send, turn } = bench(100_000_000);
     send(30_000_000);

@@ -268,4 +268,22 @@ describe('a tuple', () => {
     expect(plain(trip(tuple(value, 'behind')))).toEqual(plain(tuple(value, 'behind')));
     expect(trip(new ImproperList([1], tuple(2)))).toEqual(new ImproperList([1], tuple(2)));
   });
+
+  // The codes of extensions with a length of 8, 16 and 32 bits.
+  it.each([
+    [200, 0xc7],
+    [252, 0xc7],
+    [253, 0xc8],
+    [256, 0xc8],
+    [65_531, 0xc8],
+    [65_532, 0xc9],
+    [65_536, 0xc9],
+  ])('with %i bytes has the shortest head, code %i', (bytes, code) => {
+    const long = new Uint8Array(bytes).fill(7);
+    const frame = written(tuple(long));
+    expect(frame[1]).toBe(code);
+    expect(plain(read(frame))).toEqual(plain(tuple(long)));
+    const spread = tuple(1, long.subarray(0, bytes / 2), long.subarray(bytes / 2), 'end');
+    expect(plain(trip(spread))).toEqual(plain(spread));
+  });
 });

@@ -6,7 +6,7 @@ import type { Stream } from '../env/streams.ts';
 
 /** A turn's bytes are written early past this, so that a long loop of sends does not hold them all. */
 const FLUSH_BYTES = 128 * 1024;
-/** A buffer that the stream has not taken goes on being filled while it has this much room. */
+/** A buffer that the stream has not taken goes on being filled while it has this much room, and that of the last write. */
 const ROOM_BYTES = 64 * 1024;
 const FIRST_BYTES = 64 * 1024;
 /** A buffer that a very long frame has made longer is not kept. */
@@ -143,7 +143,7 @@ export class Outbox {
     this.writes++;
     this.#stream.write(writer.buffer.subarray(this.#givenTo, writer.position));
     this.#givenTo = writer.position;
-    this.#reuse();
+    this.#reuse(bytes);
   }
 
   /** The stream has nothing left to send. */
@@ -193,12 +193,17 @@ export class Outbox {
     this.writer.position = 0;
   }
 
-  /** Looks what the stream has taken: buffers that it has done with are filled again. */
-  #reuse(): void {
+  /**
+   * Looks what the stream has taken: buffers that it has done with are filled again.
+   *
+   * @param room - what is likely to be written next: a buffer that outgrows itself copies what the stream has already
+   */
+  #reuse(room = ROOM_BYTES): void {
     const { writer } = this;
     this.#unsentBytes = this.#stream.bufferedBytes;
     if (this.#unsentBytes > 0) {
-      if (writer.buffer.length - writer.position >= ROOM_BYTES || this.#newBytes > 0) return;
+      const left = writer.buffer.length - writer.position;
+      if (left >= Math.max(room, ROOM_BYTES) || this.#newBytes > 0) return;
       this.#lent.push(writer.buffer);
       writer.renew(this.#pool.take(2 * FLUSH_BYTES));
       this.#givenTo = 0;

@@ -22,8 +22,6 @@ const ATOM_MAP = AtomMap.prototype;
 
 /** Strings up to this length are written character by character; longer ones by the platform, whose call costs more. */
 const SHORT_TEXT = 31;
-/** Length u8, type: what stands between EXT_8 and its bytes. */
-const EXT_8_BYTES = 3;
 
 /**
  * Appends a value. False when something in it is of a rarer kind, is nested deeper than `maxDepth`, or cannot travel:
@@ -51,8 +49,9 @@ export function writePacked(w: ByteWriter, value: unknown, maxDepth: number): bo
 function writeObject(w: ByteWriter, value: object, depth: number): boolean {
   switch (Object.getPrototypeOf(value)) {
     case TUPLE: {
-      const at = openExtension(w, EXTENSION.TUPLE);
-      if (!writeElements(w, (value as Tuple).elements, depth)) return false;
+      const { elements } = value as Tuple;
+      const at = openExtension(w, EXTENSION.TUPLE, bytesIn(elements));
+      if (!writeElements(w, elements, depth)) return false;
       closeExtension(w, at);
       return true;
     }
@@ -297,31 +296,51 @@ function writeRecord(w: ByteWriter, record: Record<string, unknown>, depth: numb
   return true;
 }
 
-/** Starts an extension of unknown length, as EXT_8. */
-function openExtension(w: ByteWriter, type: number): number {
-  if (w.position + EXT_8_BYTES > w.buffer.length) w.reserve(EXT_8_BYTES);
+/** Bytes of the byte arrays among these: that long they are at least. */
+function bytesIn(elements: readonly unknown[]): number {
+  let bytes = 0;
+  for (let i = 0; i < elements.length; i++) {
+    const element = elements[i];
+    if (ArrayBuffer.isView(element)) bytes += element.byteLength;
+  }
+  return bytes;
+}
+
+/** Starts an extension of unknown length, with a head for one of `atLeast` bytes. */
+function openExtension(w: ByteWriter, type: number, atLeast = 0): number {
+  const bytes = extensionHead(atLeast);
+  if (w.position + bytes > w.buffer.length) w.reserve(bytes);
   const at = w.position;
-  w.buffer[at] = head.EXT_8;
-  w.buffer[at + 2] = type;
-  w.position = at + EXT_8_BYTES;
+  w.buffer[at] = atLeast <= 0xff ? head.EXT_8 : atLeast <= 0xffff ? head.EXT_16 : head.EXT_32;
+  w.buffer[at + bytes - 1] = type;
+  w.position = at + bytes;
   return at;
 }
 
-/** Writes its length; where that takes more than a byte, what follows is moved. */
+/** Writes its length; where that takes a longer head than it was opened with, what follows is moved. */
 function closeExtension(w: ByteWriter, at: number): void {
-  const bytes = w.position - at - EXT_8_BYTES;
-  if (bytes <= 0xff) {
+  const opened = w.buffer[at]!;
+  const before = opened === head.EXT_8 ? 3 : opened === head.EXT_16 ? 4 : 6;
+  const bytes = w.position - at - before;
+  if (before === 3 && bytes <= 0xff) {
     w.buffer[at + 1] = bytes;
     return;
   }
-  const type = w.buffer[at + 2]!;
-  const more = bytes <= 0xffff ? 1 : 3;
-  w.reserve(more);
+  const type = w.buffer[at + before - 1]!;
+  const needed = extensionHead(bytes);
+  if (needed > before) {
+    w.reserve(needed - before);
+    w.buffer.copyWithin(at + needed, at + before, w.position);
+    w.position += needed - before;
+  }
   const b = w.buffer;
-  b.copyWithin(at + EXT_8_BYTES + more, at + EXT_8_BYTES, w.position);
-  w.position += more;
   let p = at;
-  b[p++] = more === 1 ? head.EXT_16 : head.EXT_32;
-  p = more === 1 ? b.writeUInt16BE(bytes, p) : b.writeUInt32BE(bytes, p);
+  b[p++] = needed === 4 ? head.EXT_16 : head.EXT_32;
+  p = needed === 4 ? b.writeUInt16BE(bytes, p) : b.writeUInt32BE(bytes, p);
   b[p] = type;
+}
+
+/** Bytes of code, length and type before an extension of this length. */
+function extensionHead(bytes: number): number {
+  return bytes <= 0xff ? 3 : bytes <= 0xffff ? 4 : 6;
 }
