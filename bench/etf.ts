@@ -12,7 +12,8 @@ import { median } from './row.ts';
 export interface EtfRow {
   readonly name: string;
   readonly unit: string;
-  readonly value: number;
+  /** Of all rounds; their median is the row's number. */
+  readonly measurements: readonly number[];
   /** Our speed by theirs: above 1 is faster. The first is the one that the goal is held against. */
   readonly ratios: readonly { readonly other: string; readonly ratio: number }[];
   readonly goal: number;
@@ -135,19 +136,22 @@ export async function etfRows(): Promise<EtfRow[]> {
   return rows;
 }
 
-function row(name: string, [ours = Number.NaN, ...theirs]: readonly number[]): EtfRow {
-  const ratios = OTHERS.map(({ name: other }, i) => ({ other, ratio: ours / (theirs[i] ?? Number.NaN) }));
-  return { name, unit: 'per second', value: Math.round(ours), ratios, goal: 1 };
+function row(name: string, [ours = [], ...theirs]: readonly (readonly number[])[]): EtfRow {
+  const ratios = OTHERS.map(({ name: other }, i) => ({
+    other,
+    ratio: median(ours) / median(theirs[i] ?? []),
+  }));
+  return { name, unit: 'per second', measurements: ours, ratios, goal: 1 };
 }
 
-/** Runs of each per second: the median of rounds in which all take turns, so that a busy moment hurts all of them. */
-function race(contenders: readonly (() => unknown)[]): number[] {
+/** Runs of each per second, in rounds in which all take turns, so that a busy moment hurts all of them. */
+function race(contenders: readonly (() => unknown)[]): readonly (readonly number[])[] {
   for (const contender of contenders) warmUp(contender);
   const counts = contenders.map(calibrate);
   const rates: number[][] = contenders.map(() => []);
   for (let round = 0; round < ROUNDS; round++)
     for (const [i, contender] of contenders.entries()) rates[i]!.push(rate(contender, counts[i]!));
-  return rates.map(median);
+  return rates;
 }
 
 /**

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type Beam, type Epmd, startBeam, startEpmd } from '../spec/support/beam-node.ts';
 import { freeUdpPort } from '../spec/support/ports.ts';
 import type { Profile } from './profile.ts';
+import { Stranger, type StrangerKind } from './stranger.ts';
 import { systemState, withinLimit } from './watchdog.ts';
 import { Worker } from './worker.ts';
 
@@ -16,6 +17,7 @@ export class Fleet {
   readonly #ends: (() => Promise<void>)[] = [];
   readonly #workers: Worker[] = [];
   readonly #beams = new Set<Beam>();
+  readonly #strangers: Stranger[] = [];
   readonly #profiled: boolean;
   /** Of processes that ended in the middle of a row. */
   #profiles: Profile[] = [];
@@ -87,6 +89,16 @@ export class Fleet {
     return this.#once('peers', () => Promise.resolve(this.worker('peers')));
   }
 
+  /** Jinterface, or a C node, in a process of its own. */
+  stranger(kind: StrangerKind): Promise<Stranger> {
+    return this.#once(kind, async () => {
+      const stranger = await Stranger.start(kind, COOKIE, (await this.#epmd()).port);
+      this.#strangers.push(stranger);
+      this.#ends.push(() => stranger.end());
+      return stranger;
+    });
+  }
+
   /** A UDP port for gossip that nobody else hears. */
   gossipPort(): Promise<number> {
     return this.#once('gossip port', freeUdpPort);
@@ -108,7 +120,7 @@ export class Fleet {
       const what = asked.length > 0 ? `asked: ${asked.join(' and ')}` : 'asked nothing';
       return `${beam.name} (process ${beam.pid}): ${systemState(beam.pid)}; ${what}`;
     });
-    return [...workers.flat(), ...beams];
+    return [...workers.flat(), ...beams, ...this.#strangers.map((stranger) => stranger.describe())];
   }
 
   async end(): Promise<void> {

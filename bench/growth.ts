@@ -5,6 +5,7 @@
  *   --only TEXT    curves whose name contains TEXT
  */
 import { parseArgs } from 'node:util';
+import { beamAvailable } from '../spec/support/beam-node.ts';
 import { Fleet } from './fleet.ts';
 import { describeMachine, machineLines } from './report.ts';
 import type { Worker } from './worker.ts';
@@ -131,7 +132,7 @@ async function started(
 const { values: options } = parseArgs({ options: { only: { type: 'string', default: '' } } });
 const fleet = new Fleet();
 try {
-  const machine = describeMachine(false);
+  const machine = describeMachine(beamAvailable());
   console.log(machineLines(machine));
   for (const { name, columns, lines } of CURVES.filter((curve) => curve.name.includes(options.only))) {
     console.log(`\n${name}\n\n| ${columns.join(' | ')} |\n|${'---:|'.repeat(columns.length)}`);

@@ -18,7 +18,7 @@ import { etfRows } from './etf.ts';
 import { Fleet } from './fleet.ts';
 import { profileRow } from './profile.ts';
 import { describeMachine, machineLines, markdownTable, table } from './report.ts';
-import { type Need, type Result, type Row, type Skipped, summarise } from './row.ts';
+import { median, type Need, type Result, type Row, type Skipped, spread, summarise } from './row.ts';
 import { discoveryRows } from './rows/discovery.ts';
 import { globalRows } from './rows/global.ts';
 import { groupRows } from './rows/groups.ts';
@@ -27,12 +27,16 @@ import { meshRows } from './rows/mesh.ts';
 import { millionRows } from './rows/million.ts';
 import { peerRows } from './rows/peers.ts';
 import { remoteRows } from './rows/remote.ts';
+import { simulationRows } from './rows/simulation.ts';
 import { socketRows } from './rows/socket.ts';
+import { strangerRows } from './rows/strangers.ts';
+import { missingFor } from './stranger.ts';
 import { StoodStill, withinLimit } from './watchdog.ts';
 
 const ROWS: readonly Row[] = [
   ...socketRows,
   ...remoteRows,
+  ...strangerRows,
   ...localRows,
   ...peerRows,
   ...millionRows,
@@ -40,6 +44,7 @@ const ROWS: readonly Row[] = [
   ...globalRows,
   ...groupRows,
   ...meshRows,
+  ...simulationRows,
 ];
 
 const ETF = 'codec';
@@ -70,7 +75,7 @@ async function run(): Promise<number> {
     console.error(`no row is called ${options.only.join(' or ')}; --list tells the names`);
     return 1;
   }
-  const missing = missingNeeds();
+  const missing = missingNeeds(rows);
   const machine = describeMachine(!missing.has('erl'));
   console.log(machineLines(machine));
   if (options.profile) return await profileAll(rows, limitMs, missing);
@@ -126,12 +131,12 @@ async function etfResults(): Promise<readonly Result[]> {
   progress(ETF);
   const rows = await etfRows();
   progress('');
-  return rows.map(({ name, unit, value, ratios, goal }) => ({
+  return rows.map(({ name, unit, measurements, ratios, goal }) => ({
     name: `${ETF}, ${name}`,
     unit,
-    median: value,
-    spread: 0,
-    measurements: [value],
+    median: median(measurements),
+    spread: spread(measurements),
+    measurements,
     goals: ratios.map(({ other, ratio }, i) =>
       i === 0
         ? { goal: `at least ${goal} × ${other}`, ratio, met: ratio >= goal }
@@ -152,7 +157,9 @@ function chosen(rows: readonly Row[], only: readonly string[]): readonly Row[] {
   return rows.filter((row) => wanted.includes(row) || against.has(row.name));
 }
 
-function missingNeeds(): ReadonlyMap<Need, string> {
+/** What the rows need and this machine has not. */
+function missingNeeds(rows: readonly Row[]): ReadonlyMap<Need, string> {
+  const needed = (need: Need) => rows.some((row) => row.needs.includes(need));
   const missing = new Map<Need, string>();
   if (!beamAvailable()) missing.set('erl', 'erl is not installed');
   if (!existsSync(new URL('../dist/index.js', import.meta.url)))
@@ -161,6 +168,14 @@ function missingNeeds(): ReadonlyMap<Need, string> {
     import.meta.resolve('nact');
   } catch {
     missing.set('nact', 'nact is not installed');
+  }
+  // Looking for these starts an `erl` each.
+  for (const [need, kind] of [
+    ['jinterface', 'Jinterface'],
+    ['ei', 'C node'],
+  ] as const) {
+    const without = needed(need) && !missing.has('erl') ? missingFor(kind) : [];
+    if (without.length > 0) missing.set(need, `not installed: ${without.join(', ')}`);
   }
   return missing;
 }
@@ -183,7 +198,7 @@ async function measureAll(
     for (let round = 0; round <= rounds; round++) {
       for (const row of rows) {
         const numbers = measured.get(row);
-        if (!Array.isArray(numbers)) continue;
+        if (!Array.isArray(numbers) || (row.once === true && round !== 1)) continue;
         progress(round === 0 ? `warm-up: ${row.name}` : `round ${round} of ${rounds}: ${row.name}`);
         try {
           const used = fleet;

@@ -1,7 +1,7 @@
 import type { Fleet } from './fleet.ts';
 
 /** What a row needs on the machine; a row is skipped, aloud, when it is not there. */
-export type Need = 'erl' | 'beamish' | 'nact';
+export type Need = 'erl' | 'beamish' | 'nact' | 'jinterface' | 'ei';
 
 /** A row that another is held against; with neither bound, only to show how they compare. */
 export interface Goal {
@@ -21,6 +21,8 @@ export interface Row {
   readonly goals?: readonly Goal[];
   /** How many messages, calls or spawns one measurement is, where it is a number of them. */
   readonly messages?: number;
+  /** Takes long, and starts anew each time: measured once, without a warm-up. */
+  readonly once?: boolean;
   /** One measurement, in `unit`. Throws when anything was lost or out of order. */
   measure(fleet: Fleet): Promise<number>;
 }
@@ -55,6 +57,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? Number.NaN) + high) / 2;
 }
 
+/** Half the distance between the lowest and highest, as a share of the median. */
+export function spread(values: readonly number[]): number {
+  return (Math.max(...values) - Math.min(...values)) / 2 / median(values);
+}
+
 /** Sums a row up; `medianOf` tells the other rows' medians, as far as they were measured. */
 export function summarise(
   row: Row,
@@ -62,7 +69,6 @@ export function summarise(
   medianOf: (name: string) => number | undefined,
 ): Result {
   const middle = median(measurements);
-  const spread = (Math.max(...measurements) - Math.min(...measurements)) / 2 / middle;
   const goals: Verdict[] = [];
   for (const { against, atLeast, atMost } of row.goals ?? []) {
     const base = against === undefined ? 1 : medianOf(against);
@@ -81,5 +87,12 @@ export function summarise(
       met,
     });
   }
-  return { name: row.name, unit: row.unit, median: middle, spread, measurements, goals };
+  return {
+    name: row.name,
+    unit: row.unit,
+    median: middle,
+    spread: spread(measurements),
+    measurements,
+    goals,
+  };
 }

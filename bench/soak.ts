@@ -9,6 +9,7 @@
  *   --rate N       messages a second, instead of half of what they can do
  */
 import { parseArgs } from 'node:util';
+import { beamAvailable } from '../spec/support/beam-node.ts';
 import { Fleet } from './fleet.ts';
 import { describeMachine, machineLines } from './report.ts';
 import { withinLimit } from './watchdog.ts';
@@ -55,7 +56,7 @@ if (!(minutes > 0)) throw new Error('--minutes takes a number above 0');
 const givenRate = Number(options.rate ?? 1);
 if (!(givenRate >= 1)) throw new Error('--rate takes a number from 1');
 
-console.log(machineLines(describeMachine(false)));
+console.log(machineLines(describeMachine(beamAvailable())));
 const fleet = new Fleet();
 try {
   const sender = fleet.worker('soak', ['--expose-gc']);

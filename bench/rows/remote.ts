@@ -2,6 +2,7 @@
 import { beamishName, beamName, type Fleet } from '../fleet.ts';
 import type { Goal, Need, Row } from '../row.ts';
 import { SOCKET_BYTES, SOCKET_ROUND_TRIPS } from './socket.ts';
+import { callsOf, oneWayOf } from './strangers.ts';
 
 type Kind = 'BEAM' | 'Beamish';
 
@@ -16,6 +17,8 @@ const SMALL: Size = { label: 'small', bytes: 0, count: { BEAM: 150_000, Beamish:
 const KIB_64: Size = { label: '64 KiB', bytes: 64 * 1024, count: { BEAM: 10_000, Beamish: 10_000 } };
 const MIB_1: Size = { label: '1 MiB', bytes: 1024 * 1024, count: { BEAM: 1_000, Beamish: 1_000 } };
 const CALLS = 8_000;
+/** Who else speaks to a BEAM, or is spoken to by one: what ours are compared with. */
+const STRANGERS = ['Jinterface', 'C node'];
 
 const PAIRS: readonly (readonly [from: Kind, to: Kind])[] = [
   ['BEAM', 'BEAM'],
@@ -65,7 +68,8 @@ function oneWayGoals(size: Size, pair: string): readonly Goal[] {
   if (pair === 'BEAM to BEAM') return [];
   const against = oneWayName(size, 'BEAM to BEAM');
   const small = SMALL_AT_LEAST[pair];
-  if (size === SMALL) return small === undefined ? [] : [{ against, atLeast: small }];
+  if (size === SMALL)
+    return small === undefined ? [] : [{ against, atLeast: small }, ...strangers(pair, oneWayOf)];
   if (pair !== 'Beamish to Beamish') return [{ against, atLeast: 0.8 }];
   // The bare socket's row counts MiB, so a message is worth its own share of one.
   return [
@@ -74,13 +78,25 @@ function oneWayGoals(size: Size, pair: string): readonly Goal[] {
   ];
 }
 
+/** Nothing is promised against these. */
+function strangers(pair: string, name: (pair: string) => string): readonly Goal[] {
+  if (pair === 'Beamish to Beamish') return [];
+  return STRANGERS.map((kind) => ({ against: name(pair.replace('Beamish', kind)) }));
+}
+
 function callsRow(from: Kind, to: Kind): Row {
   return {
     name: `sequential calls, ${from} to ${to}`,
     unit: 'calls/s',
     messages: CALLS,
     needs: needs(from, to),
-    goals: from === 'BEAM' && to === 'BEAM' ? [] : [{ against: SOCKET_ROUND_TRIPS, atLeast: 0.7 }],
+    goals:
+      from === 'BEAM' && to === 'BEAM'
+        ? []
+        : [
+            { against: SOCKET_ROUND_TRIPS, atLeast: 0.7 },
+            ...(from === 'Beamish' ? strangers(`${from} to ${to}`, callsOf) : []),
+          ],
     async measure(fleet) {
       const peer = await receiver(fleet, to);
       if (from === 'Beamish') {

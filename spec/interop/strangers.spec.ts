@@ -1,6 +1,6 @@
 /** Peers that never heard of us, and are no BEAM: erl_call, Jinterface, and a C node made with ei. */
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { actor, at, atom, type Node, type Pid, tuple } from '../../src/index.ts';
+import { ei, jinterface, without } from '../support/strangers.ts';
 import { inProcess, Lab, once } from './lab.ts';
 
 const run = promisify(execFile);
@@ -34,27 +35,8 @@ const Mirror = actor('mirror', (self) => {
   return {};
 });
 
-const root = (() => {
-  const { stdout } = spawnSync('erl', ['-noshell', '-eval', 'io:format("~s", [code:root_dir()]), halt().'], {
-    encoding: 'utf8',
-  });
-  return stdout ?? '';
-})();
-
-/** The folder of an application of the installed OTP, by its beginning. */
-function library(name: string): string {
-  const { stdout } = spawnSync(
-    'erl',
-    ['-noshell', '-eval', `io:format("~s", [code:lib_dir(${name})]), halt().`],
-    {
-      encoding: 'utf8',
-    },
-  );
-  return stdout?.startsWith('/') ? stdout : join(root, 'lib', name);
-}
-
-const jar = join(library('jinterface'), 'priv', 'OtpErlang.jar');
-const ei = library('erl_interface');
+const java = jinterface();
+const c = ei();
 
 /** A suite of what may not be installed: skipped aloud, or a failure with BEAMISH_REQUIRE_BEAM=1. */
 function describeTool(title: string, missing: readonly string[], suite: () => void): void {
@@ -65,9 +47,6 @@ function describeTool(title: string, missing: readonly string[], suite: () => vo
   }
   describe.skipIf(missing.length > 0)(title, suite);
 }
-
-const without = (...commands: readonly string[]) =>
-  commands.filter((command) => spawnSync('sh', ['-c', `command -v ${command}`]).status !== 0);
 
 let lab: Lab;
 let node: Node;
@@ -133,65 +112,52 @@ describeTool('erl_call', without('erl_call'), () => {
   });
 });
 
-describeTool(
-  'Jinterface',
-  [...without('java', 'javac'), ...(existsSync(jar) ? [] : ['erlang-jinterface'])],
-  () => {
-    it('pings, calls, is sent to and linked to, both ways, and does rpc', async () => {
-      await run('javac', ['-cp', jar, '-d', work, join(FIXTURES, 'Visitor.java')], { timeout: 60_000 });
-      const args = ['-cp', `${jar}:${work}`, 'Visitor', node.name, lab.cookie];
-      const { stdout } = await run('java', args, { env: env(), timeout: 60_000 });
-      expect(stdout.trim().split('\n')).toEqual([
-        'ping: true',
-        'ping of nobody: false',
-        'gen_call: true 2',
-        'to its pid: {back,"text"}',
-        'to its name: by_name',
-        'exit: enough',
-        'rpc: 5',
-        expect.stringMatching(/^rpc of what is not exported: \{badrpc,\{'EXIT',\{undef,/),
-      ]);
-    }, 120_000);
-  },
-);
+describeTool('Jinterface', java.missing, () => {
+  it('pings, calls, is sent to and linked to, both ways, and does rpc', async () => {
+    const program = await java.compile(join(FIXTURES, 'Visitor.java'), work);
+    const { stdout } = await run('java', [...program, node.name, lab.cookie], {
+      env: env(),
+      timeout: 60_000,
+    });
+    expect(stdout.trim().split('\n')).toEqual([
+      'ping: true',
+      'ping of nobody: false',
+      'gen_call: true 2',
+      'to its pid: {back,"text"}',
+      'to its name: by_name',
+      'exit: enough',
+      'rpc: 5',
+      expect.stringMatching(/^rpc of what is not exported: \{badrpc,\{'EXIT',\{undef,/),
+    ]);
+  }, 120_000);
+});
 
-describeTool(
-  'a C node',
-  [...without('gcc'), ...(existsSync(join(ei, 'include', 'ei.h')) ? [] : ['erlang-dev'])],
-  () => {
-    it('connects to us and accepts from us, sends, receives, and does ei_rpc', async () => {
-      // What is sent before the end of its first link is noticed goes down with that.
-      const left = once(node, 'nodedown', 'cnode@127.0.0.1');
-      const program = join(work, 'cnode');
-      const flags = ['-I', join(ei, 'include'), '-L', join(ei, 'lib')];
-      await run(
-        'gcc',
-        ['-o', program, join(FIXTURES, 'cnode.c'), ...flags, '-D_REENTRANT', '-lei', '-lpthread'],
-        {
-          timeout: 60_000,
-        },
-      );
-      const child = spawn(program, ['cnode', lab.cookie, node.name], {
-        env: env(),
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      children.push(child);
-      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-      const next = async () => (await lines.next()).value;
-      expect(await next()).toBe('rpc: 5');
-      expect(await next()).toBe('answer: {back, "from C"}');
-      expect(await next()).toBe('listening: cnode@127.0.0.1');
-      await left;
-      const answer = await inProcess(node, async (self) => {
-        self.send(at('cnode@127.0.0.1', 'anybody'), tuple(atom('hello'), [1, 2000]));
-        const got = await self.receive({ timeout: 20_000 });
-        self.send(at('cnode@127.0.0.1', 'anybody'), atom('bye'));
-        return got;
-      });
-      expect(answer).toBe(atom('got_it'));
-      expect(await next()).toBe(`called by: ${node.name}`);
-      expect(await next()).toBe('name: anybody');
-      expect(await next()).toBe('message: {hello, [1, 2000]}');
-    }, 60_000);
-  },
-);
+describeTool('a C node', c.missing, () => {
+  it('connects to us and accepts from us, sends, receives, and does ei_rpc', async () => {
+    // What is sent before the end of its first link is noticed goes down with that.
+    const left = once(node, 'nodedown', 'cnode@127.0.0.1');
+    const program = join(work, 'cnode');
+    await c.compile(join(FIXTURES, 'cnode.c'), program);
+    const child = spawn(program, ['cnode', lab.cookie, node.name], {
+      env: env(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const next = async () => (await lines.next()).value;
+    expect(await next()).toBe('rpc: 5');
+    expect(await next()).toBe('answer: {back, "from C"}');
+    expect(await next()).toBe('listening: cnode@127.0.0.1');
+    await left;
+    const answer = await inProcess(node, async (self) => {
+      self.send(at('cnode@127.0.0.1', 'anybody'), tuple(atom('hello'), [1, 2000]));
+      const got = await self.receive({ timeout: 20_000 });
+      self.send(at('cnode@127.0.0.1', 'anybody'), atom('bye'));
+      return got;
+    });
+    expect(answer).toBe(atom('got_it'));
+    expect(await next()).toBe(`called by: ${node.name}`);
+    expect(await next()).toBe('name: anybody');
+    expect(await next()).toBe('message: {hello, [1, 2000]}');
+  }, 60_000);
+});
