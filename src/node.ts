@@ -29,7 +29,7 @@ import type { GlobalRegistry } from './registry/global/index.ts';
 import type { Groups } from './registry/groups/groups.ts';
 import { Rooms } from './rooms.ts';
 import { atom } from './term/atom.ts';
-import type { Pid } from './term/identifiers.ts';
+import type { Pid, Ref } from './term/identifiers.ts';
 import { tuple } from './term/tuple.ts';
 
 /** What `connect` takes. */
@@ -159,9 +159,10 @@ export class Node {
   /**
    * Sends a message; nothing tells whether it arrives. A node that is not connected is connected first.
    * @returns false when the link there is above its high-water mark (then await `drained`), or the message was dropped
+   * @param to - also an alias: a reference that a process of a BEAM takes messages at
    * @throws EncodeError when the message has no term
    */
-  send(to: AnyDestination, message: unknown): boolean {
+  send(to: AnyDestination | Ref, message: unknown): boolean {
     return this.#rooms.processes.send(to, message);
   }
 

@@ -5,6 +5,8 @@ import { statechart } from '../../src/actor/statechart.ts';
 import { supervisor } from '../../src/actor/supervisor.ts';
 import { OptionsError } from '../../src/errors.ts';
 import type { Self } from '../../src/process/self.ts';
+import { atom } from '../../src/term/atom.ts';
+import { tuple } from '../../src/term/tuple.ts';
 import { World } from './world.ts';
 
 /** What JavaScript lets pass and TypeScript would not: each says what was expected, and what came. */
@@ -31,6 +33,27 @@ describe('what is given wrongly', () => {
     expect(wrong).toThrow(OptionsError);
     expect(wrong).toThrow(message);
     expect(system.count).toBe(0);
+  });
+
+  it.each<[unknown, string]>([
+    [42, '42'],
+    [undefined, 'undefined'],
+    [null, 'nil'],
+    [{}, '#{}'],
+    [atom('counter'), 'counter'],
+    [tuple('counter', 'a@one'), '{<<"counter">>,<<"a@one">>}'],
+    [Symbol('x'), 'Symbol(x)'],
+    [Idle, '<<"idle">>'],
+  ])('as a destination is an OptionsError, and no message is lost without a word: %s', async (to, shown) => {
+    const system = new World().start('a@one');
+    const expected = expect.objectContaining({
+      code: 'OptionsError',
+      message: expect.stringMatching(/^expected a pid, a local name as text, .* got /),
+    });
+    expect(() => system.send(loose(to), 'x')).toThrow(expected);
+    expect(() => system.send(loose(to), 'x')).toThrow(shown);
+    expect(() => system.cast(loose(to), 'x')).toThrow(expected);
+    await expect(system.call(loose(to), 'x', {})).rejects.toThrow(expected);
   });
 
   it('inside a process is an OptionsError there', async () => {

@@ -10,13 +10,12 @@ import type { ProcessSystem } from '../process/system.ts';
 import { Atom, atom } from '../term/atom.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
 import { inspectTerm } from '../term/print.ts';
-import { Tuple, tuple } from '../term/tuple.ts';
+import { type Tuple, tuple } from '../term/tuple.ts';
 import type { Connections } from './connections.ts';
 import { erpcFunction, reportFailedCast } from './erpc.ts';
 import type { Exports } from './exports.ts';
+import { BEAMISH_ACTOR, LINK, MONITOR, readSpawnOptions } from './spawn-options.ts';
 
-const LINK = atom('link');
-const MONITOR = atom('monitor');
 const BADARG = atom('badarg');
 const BADOPT = atom('badopt');
 const NOTSUP = atom('notsup');
@@ -24,8 +23,6 @@ const ABANDONED = atom('abandoned');
 const SYSTEM_LIMIT = atom('system_limit');
 const START = atom('start');
 const START_LINK = atom('start_link');
-/** Option of a request from another Beamish node: refuse an actor that is not listed instead of letting it die. */
-const BEAMISH_ACTOR = atom('beamish_actor');
 
 /** Exit reason of the process that is spawned for a function that nothing here answers to: as OTP's, and no crash. */
 function undefinedFunction(mfa: Tuple, args: readonly unknown[]): () => Promise<unknown> {
@@ -110,23 +107,12 @@ export class Spawner implements RemoteSpawner {
       reply(0, BADARG);
       return;
     }
-    if (!Array.isArray(options)) {
+    const wanted = readSpawnOptions(options);
+    if (wanted === undefined) {
       reply(0, BADOPT);
       return;
     }
-    let linked = false;
-    let monitored = false;
-    let fromBeamish = false;
-    for (const option of options) {
-      if (option === LINK) linked = true;
-      else if (option === MONITOR) monitored = true;
-      else if (option === BEAMISH_ACTOR) fromBeamish = true;
-      // Sizes and priorities tune a BEAM's scheduler and heap; here they have no meaning and do no harm.
-      else if (!(option instanceof Tuple && option.at(0) !== MONITOR)) {
-        reply(0, BADOPT);
-        return;
-      }
-    }
+    const { linked, monitored, fromBeamish } = wanted;
     const actor = fn === START || fn === START_LINK ? this.#actors.get(module.name) : undefined;
     if (actor === undefined && fromBeamish) {
       reply(0, UNDEF);

@@ -1,5 +1,6 @@
 import { OptionsError } from '../errors.ts';
 import { inspectTerm } from '../term/print.ts';
+import { Global } from './destination.ts';
 import type { MailboxOptions } from './protocol.ts';
 
 /** What `spawn` of a node takes, and what `spawn` of a process takes besides. */
@@ -8,7 +9,20 @@ const TIES = ['link', 'monitor'];
 
 /** Shows what came instead of what was expected. */
 export function show(value: unknown): string {
-  return typeof value === 'function' ? 'a function' : inspectTerm(value);
+  return typeof value === 'function'
+    ? 'a function'
+    : typeof value === 'symbol'
+      ? String(value)
+      : inspectTerm(value);
+}
+
+/** What is left of the kinds of destinations. @throws OptionsError for what is none */
+export function checkGlobal(to: unknown): Global {
+  if (to instanceof Global) return to;
+  throw new OptionsError(
+    'to',
+    `expected a pid, a local name as text, at(node, name) or global(name) to send to, got ${show(to)}`,
+  );
 }
 
 /** @throws OptionsError for what cannot be run as a process */

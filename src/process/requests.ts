@@ -65,7 +65,12 @@ export class Requests {
     if (system.stopping && owner === system.outside) {
       return Promise.reject(new ExitError(SHUTDOWN, system.node, `${system.node} is stopping`));
     }
-    const target = system.resolve(to);
+    let target: Process | Pid | At | undefined;
+    try {
+      target = system.resolve(to);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (target === undefined) {
       const known =
         to instanceof Global && system.globals === undefined ? ': this node keeps no global names' : '';

@@ -118,8 +118,11 @@ export class Self {
     for (;;) yield await this.receive();
   }
 
-  /** Sends a message. False when the link there is above its high-water mark (see `drained`), or it was dropped. */
-  send(to: AnyDestination, message: unknown): boolean {
+  /**
+   * Sends a message. False when the link there is above its high-water mark (see `drained`), or it was dropped. A
+   * reference that a BEAM process has made an alias of itself is a destination too.
+   */
+  send(to: AnyDestination | Ref, message: unknown): boolean {
     return this.#live().system.send(to, message, this.#process);
   }
 

@@ -5,10 +5,10 @@ import { ExitError, OptionsError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Atom } from '../term/atom.ts';
-import { Pid, type Ref } from '../term/identifiers.ts';
+import { Pid, Ref } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
-import { checkRunnable, checkSpawnOptions } from './checks.ts';
+import { checkGlobal, checkRunnable, checkSpawnOptions } from './checks.ts';
 import { type AnyDestination, At, type GlobalResolver } from './destination.ts';
 import { deadError, Ends } from './ends.ts';
 import type { Output } from './io.ts';
@@ -279,16 +279,24 @@ export class ProcessSystem {
   /**
    * Sends a message; nothing tells whether it arrived. False when the link there is above its high-water mark, or the
    * message was dropped by a bounded mailbox.
+   * @param to - a reference is an alias: a process of another node has said that it takes messages there
    * @throws EncodeError when it cannot travel to another node
+   * @throws OptionsError for what is no destination
    */
-  send(to: AnyDestination, message: unknown, from: CallOwner = this.outside): boolean {
+  send(to: AnyDestination | Ref, message: unknown, from: CallOwner = this.outside): boolean {
     if (to instanceof Pid) return this.#sendPid(from, to, message);
     if (typeof to === 'string') return this.#sendProcess(this.#names.get(to), message);
     if (to instanceof At) {
       if (to.node === this.node) return this.#sendProcess(this.#names.get(to.name.name), message);
       return this.sink.sendName(from.pid, to.node, to.name, message);
     }
-    const pid = this.globals?.whereis(to.name);
+    if (to instanceof Ref) {
+      if (to.node !== this.node) return this.sink.sendAlias(from.pid, to, message);
+      this.deliverAlias(to, message);
+      return true;
+    }
+    const { name } = checkGlobal(to);
+    const pid = this.globals?.whereis(name);
     return pid === undefined ? true : this.#sendPid(from, pid, message);
   }
 
@@ -327,12 +335,17 @@ export class ProcessSystem {
     return true;
   }
 
-  /** A destination as a process here, an address elsewhere, or undefined when nobody is there. @internal */
+  /**
+   * A destination as a process here, an address elsewhere, or undefined when nobody is there.
+   * @throws OptionsError for what is no destination
+   * @internal
+   */
   resolve(to: AnyDestination): Process | Pid | At | undefined {
     if (to instanceof Pid) return to.node === this.node ? this.lookup(to) : to;
     if (typeof to === 'string') return this.#names.get(to);
     if (to instanceof At) return to.node === this.node ? this.#names.get(to.name.name) : to;
-    const pid = this.globals?.whereis(to.name);
+    const { name } = checkGlobal(to);
+    const pid = this.globals?.whereis(name);
     if (pid === undefined) return undefined;
     return pid.node === this.node ? this.lookup(pid) : pid;
   }

@@ -1,8 +1,10 @@
 /**
  * One node in an operating system process of its own. Argument: node options as JSON. Prints `up`. Its process `blaster`
- * answers `{Pid, Bytes}` with a binary of that size to the pid. Ends on SIGTERM.
+ * answers `{Pid, Bytes}` with a binary of that size to the pid, `sum` answers `{Pid, Binary}` with `{MD5, Size}`, and the
+ * actor `server` has a method `get`. Ends on SIGTERM.
  */
-import { atom, type Pid, startNode, type Tuple } from '../../../src/index.ts';
+import { createHash } from 'node:crypto';
+import { actor, atom, type Pid, startNode, type Tuple, tuple } from '../../../src/index.ts';
 import { platformEnv } from '../../../src/platform/index.ts';
 
 const node = await startNode({
@@ -19,6 +21,21 @@ node.spawn(
   },
   [],
   { name: 'blaster' },
+);
+node.spawn(
+  async (self) => {
+    for await (const message of self) {
+      const [to, data] = message as Tuple & [Pid, Uint8Array];
+      self.send(to, tuple(createHash('md5').update(data).digest('hex'), data.length));
+    }
+  },
+  [],
+  { name: 'sum' },
+);
+node.spawn(
+  actor('server', () => ({ get: () => 1 })),
+  [],
+  { name: 'server' },
 );
 console.log('up');
 process.once('SIGTERM', () => void node.stop().then(() => process.exit(0)));
