@@ -53,6 +53,16 @@ describeBeam('the module erlang, asked from afar', () => {
     ['memory(total)', 'rpc:call(Node, erlang, memory, [total]) > 1000000'],
     ['memory of some', '[K || {K, _} <- rpc:call(Node, erlang, memory, [[total, ets]])]'],
     ['memory(nonsense)', 'Catch(memory, [nonsense])'],
+    [
+      'is_process_alive(Pid)',
+      'rpc:call(Node, erlang, is_process_alive, [rpc:call(Node, erlang, whereis, [rex])])',
+    ],
+    ['is_process_alive of another node', 'Catch(is_process_alive, [self()])'],
+    ['is_process_alive of a name', 'Catch(is_process_alive, [rex])'],
+    [
+      'is_process_alive of who is gone',
+      "P = spawn(Node, nowhere, nothing, []), R = monitor(process, P), receive {'DOWN', R, _, _, _} -> rpc:call(Node, erlang, is_process_alive, [P]) end",
+    ],
     ['system_info(nonsense)', 'Catch(system_info, [nonsense])'],
     ['system_info(wordsize)', 'rpc:call(Node, erlang, system_info, [wordsize])'],
     ['system_info({wordsize, external})', 'rpc:call(Node, erlang, system_info, [{wordsize, external}])'],

@@ -12,8 +12,11 @@ import { isProbe, wantsOk } from './sys-dialect.ts';
 const SYSTEM = atom('system');
 const OK = atom('ok');
 const ERROR = atom('error');
+const UNKNOWN_DEBUG = atom('unknown_debug');
 const RUNNING = atom('running');
 const SUSPENDED = atom('suspended');
+/** The module that every actor seems to be of. */
+const GEN_SERVER = atom('gen_server');
 
 /** `{system, {Pid, Tag}, Request}`: what OTP's module sys sends, and gen_server:stop with it. */
 export function isSystemRequest(message: Tuple): boolean {
@@ -122,9 +125,9 @@ export class Sys {
     const state = this.suspended ? SUSPENDED : RUNNING;
     const name = extras?.names?.[0] ?? label;
     const data = atom('data');
-    return tuple(atom('status'), pid, tuple(atom('module'), atom('gen_server')), [
+    return tuple(atom('status'), pid, tuple(atom('module'), GEN_SERVER), [
       [
-        tuple(atom('$initial_call'), this.#callback('init', 1)),
+        tuple(atom('$initial_call'), tuple(atom(label), atom('init'), 1)),
         tuple(atom('$ancestors'), extras?.parent ? [parent] : []),
       ],
       state,
@@ -140,10 +143,6 @@ export class Sys {
         tuple(data, [tuple(charlist('State'), this.#state.read())]),
       ],
     ]);
-  }
-
-  #callback(fn: string, ...rest: readonly unknown[]): Tuple {
-    return tuple(atom(this.#process.label), atom(fn), ...rest);
   }
 
   /** Applies the fun where it came from, and takes what it makes for the state; no message is handled meanwhile. */
@@ -162,7 +161,8 @@ export class Sys {
       replace(replaced);
       this.#answerState(from, callback, () => replaced);
     } catch (error) {
-      this.#answer(from, this.#failed(callback, reasonOf(error)));
+      const [thrown, reason] = raised(reasonOf(error));
+      this.#answer(from, this.#failed(callback, reason, thrown));
     }
   }
 
@@ -196,8 +196,10 @@ export class Sys {
     }
   }
 
-  #failed(callback: string, reason: unknown): Tuple {
-    return tuple(ERROR, tuple(atom('callback_failed'), this.#callback(callback), tuple(ERROR, reason)));
+  /** `{error, {callback_failed, {gen_server, Callback}, {Class, Reason}}}` */
+  #failed(callback: string, reason: unknown, thrown: Atom = ERROR): Tuple {
+    const where = tuple(GEN_SERVER, atom(callback));
+    return tuple(ERROR, tuple(atom('callback_failed'), where, tuple(thrown, reason)));
   }
 
   #answer(from: Tuple, value: unknown): void {
@@ -206,11 +208,46 @@ export class Sys {
   }
 }
 
-/** Answers `{debug, What}` as a process that traces nothing: of a log and of statistics there are none. */
+/** Class and reason of what a fun raised elsewhere, from the exit reason that stands for it. */
+function raised(reason: unknown): readonly [thrown: Atom, reason: unknown] {
+  if (reason instanceof Tuple && reason.length === 2) {
+    const [first, second] = reason;
+    if (first === atom('nocatch')) return [atom('throw'), second];
+    if (Array.isArray(second)) return [ERROR, first];
+  }
+  return [atom('exit'), reason];
+}
+
+/**
+ * Answers `{debug, What}` as a process that traces nothing: of a log and of statistics there are none. What OTP's sys
+ * does not know is `unknown_debug`, as there.
+ */
 function debugged(request: unknown): unknown {
-  const what = request instanceof Tuple ? request.elements[1] : undefined;
-  if (!(what instanceof Tuple) || what.elements[1] !== atom('get')) return OK;
-  return tuple(OK, what.elements[0] === atom('statistics') ? atom('no_statistics') : []);
+  const what = request instanceof Tuple && request.length === 2 ? request.elements[1] : undefined;
+  if (what === atom('no_debug')) return OK;
+  if (!(what instanceof Tuple && what.length === 2)) return UNKNOWN_DEBUG;
+  const [name, value] = what;
+  switch (name instanceof Atom ? name.name : '') {
+    case 'trace':
+      return typeof value === 'boolean' ? OK : UNKNOWN_DEBUG;
+    case 'statistics':
+      if (value === atom('get')) return tuple(OK, atom('no_statistics'));
+      return typeof value === 'boolean' ? OK : UNKNOWN_DEBUG;
+    case 'log': {
+      if (value === atom('get')) return tuple(OK, []);
+      const isSized =
+        value instanceof Tuple && value.length === 2 && value.at(0) === true && Number(value.at(1)) >= 1;
+      return typeof value === 'boolean' || value === atom('print') || isSized ? OK : UNKNOWN_DEBUG;
+    }
+    case 'install':
+      return value instanceof Tuple && (value.length === 2 || value.length === 3) ? OK : UNKNOWN_DEBUG;
+    case 'log_to_file':
+      return value === false ? OK : tuple(ERROR, atom('open_file'));
+    case 'remove':
+      return OK;
+    default:
+      return UNKNOWN_DEBUG;
+  }
 }
 
 /** The state that an actor shows without being asked to: what its handlers object holds beside the methods. */

@@ -67,6 +67,13 @@ export function erlangModule(view: ErlangView): ExportedModules[string] {
     processes: [[0], () => processes.processes()],
     registered: [[0], () => processes.registered().map((name) => atom(name))],
     whereis: [[1], (name) => processes.whereis(oneOf(name))],
+    is_process_alive: [
+      [1],
+      (pid) => {
+        if (!(pid instanceof Pid) || !processes.isLocal(pid)) throw new ErlangError(BADARG);
+        return processes.isAlive(pid);
+      },
+    ],
     process_info: [[1, 2], processInfo],
     memory: [[0, 1], (...args) => memory(view.host, ...args)],
     system_info: [[1], (item) => systemInfo(view, item)],
