@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { actor } from '../../src/actor/actor.ts';
 import { at } from '../../src/process/destination.ts';
 import type { Self } from '../../src/process/self.ts';
 import type { ProcessSystem } from '../../src/process/system.ts';
@@ -151,6 +152,25 @@ describe('signals between nodes', () => {
     expect(outcome).toEqual([NOCONNECTION]);
     expect(a.heard.map((m) => (m as Down | Exit).reason)).toEqual([NOCONNECTION, NOCONNECTION]);
     expect(b.reason).toBe(NOCONNECTION);
+  });
+
+  it('sends a call that monitors nobody as one message, answered by one, and ends it with the connection', async () => {
+    const { world, one, two } = pair();
+    const counter = two.spawn(
+      actor('counter', () => ({ get: () => 0 })),
+      [],
+    );
+    world.trace.length = 0;
+    expect(await one.call(counter, atom('get'), { monitor: false })).toBe(0);
+    expect(world.trace).toEqual(['a@one SEND b@two', 'b@two SEND a@one']);
+    const silent = new Puppet(two);
+    const lost = one.call(silent.pid, 'never', { monitor: false, timeout: Number.POSITIVE_INFINITY });
+    const outcome = expect(lost).rejects.toMatchObject({ reason: NOCONNECTION });
+    await settled();
+    world.trace.length = 0;
+    world.disconnect('a@one', 'b@two');
+    await outcome;
+    expect(world.trace).toEqual([]);
   });
 
   it('answers a link and a monitor to a node that cannot be reached with noconnection', async () => {

@@ -31,6 +31,8 @@ export class PendingCall extends Settlement<unknown> {
   /** Number of the reference; 0 while the call has none. */
   number = 0;
   settled = false;
+  /** Whether its target elsewhere is monitored. */
+  monitors = true;
   /** -1 when nothing limits the wait. */
   timeoutMs = -1;
   deadlineMs = 0;

@@ -75,6 +75,14 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Also whether the end of the process that is called is news: true. False leaves out MONITOR_P and DEMONITOR_P, half of what a
+ * call sends, where the loss of the connection, which always ends a call, and its time-out tell enough.
+ */
+export interface PlainCallOptions extends CallOptions {
+  readonly monitor?: boolean;
+}
+
 export interface ReceiveOptions {
   /** Milliseconds to wait, then `CallTimeoutError`; 0 takes only what is there. @default Infinity */
   readonly timeout?: number;

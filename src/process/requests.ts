@@ -8,7 +8,7 @@ import { Calls } from './calls.ts';
 import { type AnyDestination, type At, describeDestination, Global } from './destination.ts';
 import { type CallOwner, Cast, PendingCall, requestTerm } from './pending-call.ts';
 import { Process } from './process.ts';
-import type { CallOptions } from './protocol.ts';
+import type { PlainCallOptions } from './protocol.ts';
 import { CALLING_SELF, describePid, MAILBOX_FULL, NOPROC, SHUTDOWN } from './reasons.ts';
 import type { RefSource } from './refs.ts';
 import { callError } from './signals.ts';
@@ -53,7 +53,7 @@ export class Requests {
     method: string | undefined,
     args: readonly unknown[],
     request: unknown,
-    options: CallOptions | undefined,
+    options: PlainCallOptions | undefined,
   ): Promise<unknown> {
     const system = this.#system;
     const timeoutMs = options?.timeout ?? DEFAULT_CALL_TIMEOUT_MS;
@@ -96,12 +96,13 @@ export class Requests {
     }
     this.book.open(call, timeoutMs, options?.signal);
     if (call.settled) return call.promise;
+    call.monitors = options?.monitor !== false;
     if (!(target instanceof Process)) this.#callRemote(call, target);
     else if (!system.post(target, call)) this.fail(call, MAILBOX_FULL);
     return call.promise;
   }
 
-  /** MONITOR_P, then the request: so a dead, unknown or unreachable server is an answer too. */
+  /** MONITOR_P, unless it was told not to, then the request: so a dead, unknown or unreachable server is an answer too. */
   #callRemote(call: PendingCall, target: Pid | At): void {
     const { sink, signals } = this.#system;
     const number = this.#refs.next();
@@ -111,7 +112,7 @@ export class Requests {
     signals.ties(target.node).calls.add(call);
     const message = tuple(GEN_CALL, tuple(from, ref), call.toTerm());
     try {
-      sink.monitor(from, target, ref);
+      if (call.monitors) sink.monitor(from, target, ref);
       // The monitor may have been answered at once.
       if (call.settled) return;
       if (target instanceof Pid) sink.send(from, target, message);
@@ -153,7 +154,7 @@ export class Requests {
     }
     const ties = this.#system.signals.tiesOf(target.node);
     // Not on the books: the connection is gone, and the monitor with it.
-    if (ties?.calls.delete(call) !== true) return;
+    if (ties?.calls.delete(call) !== true || !call.monitors) return;
     this.#system.sink.demonitor(call.owner.pid, target, this.#refs.callRef(call.number));
   }
 

@@ -17,7 +17,7 @@ import { Names } from './names.ts';
 import { NumberTable } from './number-table.ts';
 import type { CallOwner } from './pending-call.ts';
 import { ENDING, Process, READY, STARTING } from './process.ts';
-import type { AnyActor, Body, CallOptions, SpawnOptions } from './protocol.ts';
+import type { AnyActor, Body, CallOptions, PlainCallOptions, SpawnOptions } from './protocol.ts';
 import { describePid, MAILBOX_FULL, NOPROC, SHUTDOWN, toReason } from './reasons.ts';
 import { RefSource } from './refs.ts';
 import type { RemoteSpawner } from './remote-spawner.ts';
@@ -367,7 +367,7 @@ export class ProcessSystem {
   call(
     to: AnyDestination,
     request: unknown,
-    options?: CallOptions,
+    options?: PlainCallOptions,
     owner: CallOwner = this.outside,
   ): Promise<unknown> {
     return this.requests.call(owner, to, undefined, [], request, options);

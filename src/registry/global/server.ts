@@ -323,7 +323,10 @@ class Server {
       this.#later({ type: 'replies', id, replies });
     };
     for (const node of nodes) {
-      const call = () => processes.call(nameServerOf(node), request, { timeout: limitMs }, this.#roles[from]);
+      // Who is connected and has no name server any more is parted with in time; so a monitor would tell nothing, and without
+      // it each member wakes up once per call, not twice.
+      const options = { timeout: limitMs, monitor: false };
+      const call = () => processes.call(nameServerOf(node), request, options, this.#roles[from]);
       // A member that is just being connected is waited for first: a request that was given up while it waited to be sent
       // would still arrive then, and set a lock that nobody frees, or come too late to be heard at all.
       const answer = net.isConnected(node) ? call() : net.connect(node).then(call);
