@@ -330,6 +330,7 @@ describe('back-pressure', () => {
     expect(a.send(at(name, 'sink'), 'more')).toBe(true);
     await a.drained(name);
     await a.drained('nobody@127.0.0.1');
+    await expect(a.drained('nobody')).rejects.toThrow(/expected a node name "name@host", got <<"nobody">>/);
   });
 
   it('is the same seen from a process, whose end ends its waiting', async () => {

@@ -110,6 +110,13 @@ describe.each([
       /function: expected a name as text, got 7/,
     );
     await expect(node.rpc(there, 'sums', 'add', [], { timeout: -1 })).rejects.toThrow(/timeout/);
+    await expect(node.rpc(there, 'sums', 'add', [], { signal: 5 as never })).rejects.toThrow(
+      /signal: expected an AbortSignal, got 5/,
+    );
+    const misspelt = { timout: 10 } as never;
+    const known = /unknown option timout; known are: timeout, signal/;
+    await expect(node.rpc(there, 'sums', 'add', [], misspelt)).rejects.toThrow(known);
+    await expect(node.multicall([there], 'sums', 'add', [], misspelt)).rejects.toThrow(known);
     await expect(node.multicall('x' as never, 'sums', 'add')).rejects.toThrow(/nodes: expected an array/);
   });
 });

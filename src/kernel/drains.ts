@@ -1,3 +1,7 @@
+import { OptionsError } from '../errors.ts';
+import { isNodeName } from '../handshake/name.ts';
+import { inspectTerm } from '../term/print.ts';
+
 /** Who waits until less is queued for a node than its high-water mark. */
 export class Drains {
   readonly #isAbove: (node: string) => boolean;
@@ -10,9 +14,14 @@ export class Drains {
 
   /**
    * Resolves when less than the mark waits for the node, at once when that is so, and when it cannot be reached any
-   * more, since then nothing waits. Rejects with the reason of a signal that is aborted first.
+   * more, since then nothing waits. Rejects with the reason of a signal that is aborted first, and with OptionsError for
+   * what is no node name.
    */
   wait(node: string, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+    if (typeof node !== 'string' || !isNodeName(node))
+      return Promise.reject(
+        new OptionsError('node', `drained: expected a node name "name@host", got ${inspectTerm(node)}`),
+      );
     const given = signals.filter((signal) => signal !== undefined);
     for (const signal of given) if (signal.aborted) return Promise.reject(signal.reason);
     if (!this.#isAbove(node)) return Promise.resolve();

@@ -1,4 +1,5 @@
 import { CallTimeoutError, ConnectionError, ExitError, HandshakeError, OptionsError } from '../errors.ts';
+import { checkKnown } from '../process/checks.ts';
 import { Mfa } from '../process/mfa.ts';
 import type { Process } from '../process/process.ts';
 import type { CallOptions } from '../process/protocol.ts';
@@ -12,6 +13,9 @@ import { inspectTerm } from '../term/print.ts';
 import { withDeadline } from './deadline.ts';
 import { ERPC, EXECUTE_CALL, exitReason, invoke, type Outcome, readErpcReason } from './erpc.ts';
 import type { Exports } from './exports.ts';
+
+/** Of `CallOptions`. */
+const OPTIONS = ['timeout', 'signal'];
 
 /** One call, for messages: `math:add/2 on depot@127.0.0.1`. */
 interface Target {
@@ -44,6 +48,7 @@ export class Rpc {
     args: readonly unknown[],
     options: CallOptions,
   ): Promise<unknown> {
+    checkKnown(options, '', OPTIONS);
     const target = makeTarget(node, module, fn, args);
     const late = (timeoutMs: number) =>
       new CallTimeoutError(`no answer from ${target.text} within ${timeoutMs} ms`, timeoutMs);
@@ -56,7 +61,7 @@ export class Rpc {
   }
 
   /** See `Node.multicall`. */
-  multicall(
+  async multicall(
     nodes: readonly string[],
     module: string,
     fn: string,
@@ -64,10 +69,9 @@ export class Rpc {
     options: CallOptions,
   ): Promise<PromiseSettledResult<unknown>[]> {
     if (!Array.isArray(nodes))
-      return Promise.reject(
-        new OptionsError('nodes', `nodes: expected an array of node names, got ${typeof nodes}`),
-      );
-    return Promise.allSettled(nodes.map((node) => this.call(node, module, fn, args, options)));
+      throw new OptionsError('nodes', `nodes: expected an array of node names, got ${typeof nodes}`);
+    checkKnown(options, '', OPTIONS);
+    return await Promise.allSettled(nodes.map((node) => this.call(node, module, fn, args, options)));
   }
 
   #here({ mfa }: Target): Promise<Outcome> {
