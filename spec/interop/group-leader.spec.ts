@@ -115,6 +115,11 @@ describeBeam('group leaders', () => {
       expect(await reply('read', charlist('> '))).toBe('{error,enotsup}');
       expect(await reply('columns')).toBe('{error,enotsup}');
       expect(await reply('setopts', [tuple(atom('binary'), true)])).toBe('{error,enotsup}');
+      expect(await reply('setopts', [tuple(atom('encoding'), atom('latin1'))])).toBe('{error,enotsup}');
+      expect(await reply('setopts', [tuple(atom('encoding'), atom('unicode')), atom('list')])).toBe('ok');
+      expect(await reply('setopts', [tuple(atom('encoding'), atom('utf8'))])).toBe('ok');
+      expect(await reply('setopts', [])).toBe('ok');
+      expect(await reply('setopts', [tuple(atom('echo'), false)])).toBe('{error,enotsup}');
       expect(await reply('getopts')).toBe('{binary,false},{encoding,unicode}');
       expect(await reply('request', atom('nonsense'))).toBe('{error,request}');
       // A format that does not fit is the caller's error, as in OTP.

@@ -220,6 +220,11 @@ describeBeam('remote procedure calls', () => {
       const [reason, message] = await reasonOf('nothing', 1);
       expect(reason).toBe('{undef,[{sums,nothing,[1],[]}]}');
       expect(message).toBe(`there is no function sums:nothing/1 on ${twin.name} that may be called (undef)`);
+      // Of what it calls in turn nobody says that we may not call it.
+      const nested = node.rpc(twin.name, 'erlang', 'apply', [atom('sums'), atom('nothing'), [1]]);
+      await expect(nested).rejects.toThrow(
+        `erlang:apply/3 on ${twin.name} failed: {undef, [{sums, nothing, [1], []}`,
+      );
       const [crash] = await reasonOf('crash');
       expect(crash).toMatch(/^\{\{js_error,<<"TypeError">>,<<"no">>\},\[\{sums,crash,0,/);
       await expect(node.rpc(twin.name, 'erlang', 'exit', [atom('killed')])).rejects.toThrow('killed');

@@ -10,6 +10,7 @@ import type { ProcessSystem } from '../process/system.ts';
 import { Down } from '../process/system-messages.ts';
 import { atom } from '../term/atom.ts';
 import { inspectTerm } from '../term/print.ts';
+import { Tuple } from '../term/tuple.ts';
 import { withDeadline } from './deadline.ts';
 import { ERPC, EXECUTE_CALL, exitReason, invoke, type Outcome, readErpcReason } from './erpc.ts';
 import type { Exports } from './exports.ts';
@@ -134,13 +135,23 @@ function unreachable(target: Target, error: unknown): unknown {
   );
 }
 
+/** Whether a stack begins in this very function: it is what is not there, and not something that it calls. */
+function isOf({ module, function: fn, args }: Mfa, stack: unknown): boolean {
+  const top = Array.isArray(stack) ? stack[0] : undefined;
+  if (!(top instanceof Tuple)) return false;
+  const { 0: where, 1: called, 2: given } = top.elements;
+  const arity = Array.isArray(given) ? given.length : given;
+  return where === module && called === fn && arity === args.length;
+}
+
 function failure(target: Target, outcome: Exclude<Outcome, { kind: 'return' }>): ExitError {
   const reason = exitReason(outcome);
   const { text } = target;
   const message = (): string => {
     switch (outcome.kind) {
       case 'error':
-        if (outcome.reason === UNDEF) return `there is no function ${text} that may be called (undef)`;
+        if (outcome.reason === UNDEF && isOf(target.mfa, outcome.stack))
+          return `there is no function ${text} that may be called (undef)`;
         return `${text} failed: ${describeReason(reason)}`;
       case 'throw':
         return `${text} threw ${describeReason(outcome.value)}`;

@@ -15,6 +15,7 @@ import { describePid, describeReason, NOPROC } from '../process/reasons.ts';
 import { Atom, atom } from '../term/atom.ts';
 import { bytes } from '../term/binary.ts';
 import { Pid, Ref } from '../term/identifiers.ts';
+import { equalTerms } from '../term/order.ts';
 import { inspectTerm } from '../term/print.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { charData, FormatError, ioFormat } from './io-format.ts';
@@ -131,11 +132,25 @@ export function serve(request: unknown, write: (text: string) => void): unknown 
     case 'get_until':
     case 'get_password':
     case 'get_geometry':
-    case 'setopts':
       return ENOTSUP;
+    case 'setopts':
+      return isAsItIs(elements[1]) ? OK : ENOTSUP;
     default:
       return REQUEST;
   }
+}
+
+/** Whether options ask for nothing else than what `getopts` tells, as programs do that want to be sure of Unicode. */
+function isAsItIs(options: unknown): boolean {
+  const known = [
+    tuple(atom('encoding'), UNICODE),
+    tuple(atom('encoding'), atom('utf8')),
+    tuple(atom('binary'), false),
+  ];
+  return (
+    Array.isArray(options) &&
+    options.every((option) => option === atom('list') || known.some((one) => equalTerms(one, option)))
+  );
 }
 
 /** One after the other, until one fails; the last reply is the answer. */
