@@ -10,7 +10,7 @@ import { RANDOM_EXIT } from './world.ts';
 
 const pid = (id: number) => internPid('a@h', id, 0, 1);
 
-it('a change that comes too late for its lock gives a name to nobody, and takes none from who has it already', () => {
+function parts() {
   const table = new NameTable();
   const locks = new LockTable();
   const wishes = new Wishes(
@@ -18,7 +18,11 @@ it('a change that comes too late for its lock gives a name to nobody, and takes 
     () => undefined,
     () => true,
   );
-  const replica = new Replica(table, locks, new Watched(wishes), wishes);
+  return { table, locks, wishes, replica: new Replica(table, locks, new Watched(wishes), wishes) };
+}
+
+it('a change that comes too late for its lock gives a name to nobody, and takes none from who has it already', () => {
+  const { table, locks, wishes, replica } = parts();
   const [holder, other, registrar] = [pid(1), pid(2), pid(3)];
   const lock = tuple(atom('global'), registrar);
   locks.set(lock, registrar);
@@ -34,4 +38,40 @@ it('a change that comes too late for its lock gives a name to nobody, and takes 
   expect(table.get('y')).toBeUndefined();
   replica.insert('x', other, RANDOM_EXIT, { lock });
   expect(table.get('x')).toBeUndefined();
+});
+
+it('a registration is entered under the lock of its registrar alone, and what a join decided also when nobody has one', () => {
+  const { table, locks, replica } = parts();
+  const [holder, registrar, other] = [pid(1), pid(2), pid(3)];
+  const lock = tuple(atom('global'), registrar);
+  replica.insert('early', holder, RANDOM_EXIT, registrar);
+  expect(table.get('early')).toBeUndefined();
+  locks.set(lock, registrar);
+  replica.insert('x', holder, RANDOM_EXIT, registrar);
+  replica.insert('y', holder, RANDOM_EXIT, other);
+  locks.delete(lock, registrar);
+  replica.insert('late', holder, RANDOM_EXIT, registrar);
+  expect([...table.all()].map(({ name }) => name)).toEqual(['x']);
+  // A member that hears of a join has not been locked by it, or is free by then.
+  replica.insert('joined', holder, RANDOM_EXIT, { lock });
+  expect(table.get('joined')?.pid).toBe(holder);
+});
+
+it('a join that comes after the end of who held its lock enters nothing, until the lock was had and given back', () => {
+  const { table, locks, replica } = parts();
+  const [holder, locker, registrar] = [pid(1), pid(2), pid(3)];
+  const lock = tuple(atom('global'), [locker, holder]);
+  locks.set(lock, locker);
+  expect(locks.down(locker)).toBe(1);
+  replica.insert('x', holder, RANDOM_EXIT, { lock });
+  expect(table.get('x')).toBeUndefined();
+  // Another lock than that on names says nothing about it.
+  locks.set(tuple('other', registrar), registrar);
+  locks.delete(tuple('other', registrar), registrar);
+  replica.insert('x', holder, RANDOM_EXIT, { lock });
+  expect(table.get('x')).toBeUndefined();
+  locks.set(tuple(atom('global'), registrar), registrar);
+  locks.delete(tuple(atom('global'), registrar), registrar);
+  replica.insert('x', holder, RANDOM_EXIT, { lock });
+  expect(table.get('x')?.pid).toBe(holder);
 });

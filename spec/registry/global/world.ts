@@ -34,6 +34,8 @@ interface Attempt {
   readonly creation: number;
   readonly to: string;
   readonly then: (isLinked: boolean) => void;
+  /** Nothing comes of it while other things can happen. */
+  readonly hangs: boolean;
 }
 
 export class Member {
@@ -61,21 +63,28 @@ export class Member {
   }
 }
 
+interface WorldOptions {
+  readonly preventOverlappingPartitions?: boolean;
+  /** Whether an attempt at a link may hang, so that long after it was begun it fails, or comes about. @default false */
+  readonly attemptsHang?: boolean;
+}
+
 export class World {
   readonly random: SeededRandom;
   readonly members = new Map<string, Member>();
   readonly #links = new Map<string, Packet[]>();
   readonly #cut = new Set<string>();
   #attempts: Attempt[] = [];
+  readonly #stalled = new Set<string>();
   readonly #dead = new Set<Pid>();
-  readonly #options: { readonly preventOverlappingPartitions?: boolean };
+  readonly #options: WorldOptions;
   nowMs = 0;
   #lastPid = 100;
   #lastRequest = 0;
   /** What was said, for those who want to read it. */
   readonly said: string[] = [];
 
-  constructor(seed: number, options: { readonly preventOverlappingPartitions?: boolean } = {}) {
+  constructor(seed: number, options: WorldOptions = {}) {
     this.random = new SeededRandom(seed);
     this.#options = options;
   }
@@ -143,7 +152,9 @@ export class World {
       then(true);
       return;
     }
-    this.#attempts.push({ from, creation: from.creation, to, then });
+    const same = this.#attempts.find((one) => one.from === from && one.to === to);
+    const hangs = same?.hangs ?? (this.#options.attemptsHang === true && this.random.between(0, 3) === 0);
+    this.#attempts.push({ from, creation: from.creation, to, then, hangs });
   }
 
   /** False when they are out of reach. */
@@ -194,6 +205,13 @@ export class World {
     this.#cut.clear();
   }
 
+  /** Attempts of these two at each other come to nothing, and to no end, until told otherwise. */
+  stall(one: string, other: string, isStalled: boolean): void {
+    for (const pair of [`${one} ${other}`, `${other} ${one}`])
+      if (isStalled) this.#stalled.add(pair);
+      else this.#stalled.delete(pair);
+  }
+
   // ---- users
 
   change(node: string, change: Change): number {
@@ -214,8 +232,11 @@ export class World {
     const waiting = [...this.#links].filter(
       ([link, queue]) => queue.length > 0 && !this.members.get(link.split(' ')[1]!)!.frozen,
     );
-    if (this.#attempts.length > 0 && (waiting.length === 0 || this.random.between(0, 2) === 0)) {
-      const attempt = this.#attempts.shift()!;
+    const isTried = ({ from, to }: Attempt): boolean => !this.#stalled.has(`${from.name} ${to}`);
+    const ready = this.#attempts.findIndex((one) => !one.hangs && isTried(one));
+    const at = ready < 0 && waiting.length === 0 ? this.#attempts.findIndex(isTried) : ready;
+    if (at >= 0 && (waiting.length === 0 || this.random.between(0, 2) === 0)) {
+      const attempt = this.#attempts.splice(at, 1)[0]!;
       const { from, to, creation, then } = attempt;
       if (creation !== from.creation) return true;
       if (!this.isLinked(from.name, to) && this.connect(from.name, to, attempt)) return true;
@@ -310,11 +331,7 @@ export class World {
     const { name } = member;
     switch (wish.type) {
       case 'cast':
-        if (!wish.connects) this.#send(name, wish.node, { kind: 'cast', message: wish.message });
-        else
-          this.#reach(member, wish.node, () =>
-            this.#send(name, wish.node, { kind: 'cast', message: wish.message }),
-          );
+        this.#send(name, wish.node, { kind: 'cast', message: wish.message });
         return;
       case 'send':
         this.#send(name, wish.node, { kind: 'info', message: wish.message });

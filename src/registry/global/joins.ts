@@ -113,7 +113,11 @@ export class Joins {
 
   nodeUp(node: string): void {
     const { members, wishes, lockerPid, nextTag } = this.#o;
-    if (members.known.has(node) || this.#joins.has(node)) return;
+    if (members.known.has(node)) {
+      wishes.cast('server', node, inSync(members.self));
+      return;
+    }
+    if (this.#joins.has(node)) return;
     const join: Join = {
       node,
       myTag: nextTag(),
@@ -353,11 +357,14 @@ export class Joins {
     this.#end(node);
   }
 
-  /** Says `in_sync`, connecting first; the driver tells when that fails. */
+  /**
+   * Says `in_sync`, once there is a connection; the driver tells when there cannot be one. A greeting that waited for the
+   * connection by itself (as OTP's does) could reach a member that has forgotten us by then, and end the join it begins.
+   */
   #greet(node: string): void {
     const { wishes, members } = this.#o;
-    wishes.add({ type: 'connect', node });
-    wishes.cast('server', node, inSync(members.self), true);
+    if (members.connected.has(node)) wishes.cast('server', node, inSync(members.self));
+    else wishes.add({ type: 'connect', node });
   }
 
   /** The attempt is over: its lock is let go, and nothing of it is remembered. */

@@ -118,7 +118,7 @@ export class Locker {
       this.#forget(node, tag);
       return;
     }
-    for (const [to, message] of words) this.#o.wishes.cast('locker', to, message, true);
+    for (const [to, message] of words) this.#o.wishes.cast('locker', to, message);
     this.#forget(node, tag);
     if (phase.kind === 'held') {
       this.#justSynced = true;
@@ -230,7 +230,7 @@ export class Locker {
     const nodes = [this.#o.self, ...known];
     this.#lockSafely(lock, extra, known, (isSet) => {
       if (phase.cancelled !== undefined) {
-        for (const [to, message] of phase.cancelled) this.#o.wishes.cast('locker', to, message, true);
+        for (const [to, message] of phase.cancelled) this.#o.wishes.cast('locker', to, message);
         if (extra.length === 0) this.#say(him, false);
         if (isSet) this.#free(lock, [...extra, ...nodes]);
         else this.#idle();

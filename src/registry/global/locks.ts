@@ -82,14 +82,15 @@ export class LockTable {
   }
 
   /**
-   * Whether a change of names still has the lock it was made under: one that was delayed past the end of its node must
-   * not be entered, as nobody would take it out again.
+   * Whether a change of names still has the lock it was made under: one that was delayed past the end of its node, or of the
+   * connection, must not be entered, as nobody would take it out again. (OTP enters a late registration also where nobody
+   * has the lock and the last one who had it gave it back: it takes the name from whoever has got it meanwhile.)
    * @param by - the process that registers, or the lock that a join was made under
    */
   covers(by: Pid | { readonly lock: unknown }): boolean {
+    if (!('lock' in by)) return this.holdsGlobal(by);
     const held = this.#locks.get(GLOBAL);
     if (held === undefined) return !this.#globalLockDown;
-    if (!('lock' in by)) return held.holders.has(by);
     const lock = by.lock as Lock | undefined;
     return lock !== undefined && equalTerms(held.requester, lock.elements[1]);
   }

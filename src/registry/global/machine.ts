@@ -277,7 +277,9 @@ export class GlobalMachine {
 
   #forget(node: string): void {
     this.#joins.nodeDown(node);
+    this.#registrar.forget(node);
     this.#locker.removeKnown(node);
+    this.#replica.deleteOfNode(node);
     this.#members.known.delete(node);
     this.#members.pending.delete(node);
   }
@@ -292,11 +294,13 @@ export class GlobalMachine {
     switch (what instanceof Atom ? what.name : undefined) {
       case 'register':
         if (length !== 4 || !isName(first) || !(second instanceof Pid)) return MALFORMED;
+        if (this.#isLate(from)) return YES;
         this.#replica.insert(first, second, third, from);
         this.#changed(from, first);
         return YES;
       case 'unregister':
         if (length !== 2 || !isName(first)) return MALFORMED;
+        if (this.#isLate(from)) return OK;
         this.#replica.delete(first);
         this.#changed(from, first);
         return OK;
@@ -304,6 +308,7 @@ export class GlobalMachine {
         const node = request.elements[4];
         if (length !== 5 || !isName(first) || !(second instanceof Pid) || !(node instanceof Atom))
           return MALFORMED;
+        if (this.#isLate(from)) return YES;
         this.#replica.insert(first, second, third, from);
         if (this.#o.table.get(first)?.pid === second)
           this.#o.table.external.set(first, tuple(first, second, node));
@@ -328,8 +333,18 @@ export class GlobalMachine {
     }
   }
 
+  /**
+   * A change by who has no lock here any more: it has waited for a connection, and others may have got the name meanwhile. It
+   * changes nothing; what has become of it, the join that follows tells.
+   */
+  #isLate(by: Pid): boolean {
+    if (this.#locks.covers(by)) return false;
+    this.#wishes.count('global.ignored.late');
+    return true;
+  }
+
   #changed(by: Pid, name: unknown): void {
-    if (by.node === this.#o.self || !this.#locks.holdsGlobal(by)) return;
+    if (by.node === this.#o.self) return;
     const names = this.#changes.get(by);
     if (names === undefined) this.#changes.set(by, [name]);
     else names.push(name);

@@ -63,6 +63,8 @@ export class Registrar {
   readonly #o: RegistrarOptions;
   readonly #nodes: NodeLocker;
   readonly #lock: Lock;
+  /** Where the lock is set: who was lost since then is told of no change that it has no lock for any more. */
+  #locked = new Set<string>();
   #waiting: Waiting[] = [];
   #isBusy = false;
   #pauses = 0;
@@ -105,6 +107,11 @@ export class Registrar {
     return true;
   }
 
+  /** This node is lost, or no member any more. */
+  forget(node: string): void {
+    this.#locked.delete(node);
+  }
+
   #next(): void {
     if (this.#isBusy || this.#waiting.length === 0) return;
     this.#isBusy = true;
@@ -116,6 +123,7 @@ export class Registrar {
     const known = knownNow();
     const nodes = [self, ...known];
     const boss = bossOf(nodes);
+    this.#locked = new Set(nodes);
     this.#nodes.set(this.#lock, [boss], (bossIsSet) => {
       if (!bossIsSet) {
         this.#pause();
@@ -159,11 +167,11 @@ export class Registrar {
       else this.#release(nodes);
     };
     for (const { request, change } of batch)
-      if (change.kind === 'repair') this.#repair(nodes, change, done);
-      else this.#change(nodes, request, change, done);
+      if (change.kind === 'repair') this.#repair(change, done);
+      else this.#change(request, change, done);
   }
 
-  #change(nodes: readonly string[], request: number, change: Change, done: () => void): void {
+  #change(request: number, change: Change, done: () => void): void {
     const holder = this.#o.holderOf(change.name);
     const refused =
       (change.kind === 'register' && holder !== undefined) ||
@@ -177,13 +185,13 @@ export class Registrar {
       change.kind === 'unregister'
         ? unregister(change.name)
         : register(change.name, change.pid, change.resolver);
-    this.#o.wishes.call('registrar', nodes, message, () => {
+    this.#o.wishes.call('registrar', [...this.#locked], message, () => {
       this.#settle(request, { done: true, holder });
       done();
     });
   }
 
-  #repair(nodes: readonly string[], { name, entry }: Repair, done: () => void): void {
+  #repair({ name, entry }: Repair, done: () => void): void {
     if (this.#o.entryOf(name) !== entry) {
       done();
       return;
@@ -191,7 +199,7 @@ export class Registrar {
     const message = entry === undefined ? unregister(name) : register(name, entry.pid, entry.resolver);
     this.#o.wishes.call(
       'registrar',
-      nodes.filter((node) => node !== this.#o.self),
+      [...this.#locked].filter((node) => node !== this.#o.self),
       message,
       done,
     );

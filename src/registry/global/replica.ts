@@ -84,6 +84,15 @@ export class Replica {
     for (const { name } of [...this.#table.of(pid)]) this.delete(name);
   }
 
+  /**
+   * All names of a node's processes: it is no member any more. The ends of its processes may be long in coming, where our
+   * monitors wait for a connection that is being tried; and a name that is here is not told to other members when the node
+   * joins again.
+   */
+  deleteOfNode(node: string): void {
+    for (const { name, pid } of [...this.#table.all()]) if (pid.node === node) this.delete(name);
+  }
+
   /** What a join decided. */
   apply(ops: readonly NameOp[], external: readonly ExternalName[], by: Authority): void {
     for (const { name, insert } of ops)

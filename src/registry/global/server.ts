@@ -245,8 +245,8 @@ class Server {
     const { processes, logger, net, audience } = this.#o;
     switch (wish.type) {
       case 'cast':
-        if (!wish.connects && !net.isConnected(wish.node)) return;
-        processes.send(nameServerOf(wish.node), tuple(GEN_CAST, wish.message), this.#roles[wish.from]);
+        if (net.isConnected(wish.node))
+          processes.send(nameServerOf(wish.node), tuple(GEN_CAST, wish.message), this.#roles[wish.from]);
         return;
       case 'send':
         if (net.isConnected(wish.node))

@@ -31,15 +31,9 @@ export interface GlobalConflict {
 export type Outcome = { readonly done: boolean; readonly holder: Pid | undefined };
 
 export type Wish =
-  /** `{'$gen_cast', Message}` to the node's name server; `connects`: also when it is not connected yet. */
-  | {
-      readonly type: 'cast';
-      readonly from: Role;
-      readonly node: string;
-      readonly message: Tuple;
-      readonly connects: boolean;
-    }
-  /** The bare message to the node's name server, if it is connected: it brings no connection about. */
+  /** `{'$gen_cast', Message}` to the node's name server, if it is connected: it brings no connection about. */
+  | { readonly type: 'cast'; readonly from: Role; readonly node: string; readonly message: Tuple }
+  /** The bare message to the node's name server, likewise. */
   | { readonly type: 'send'; readonly node: string; readonly message: Tuple }
   /** The bare message to a process elsewhere. */
   | { readonly type: 'send_pid'; readonly from: Role; readonly to: Pid; readonly message: Tuple }
@@ -110,8 +104,8 @@ export class Wishes {
     return list;
   }
 
-  cast(from: Role, node: string, message: Tuple, connects = false): void {
-    this.add({ type: 'cast', from, node, message, connects });
+  cast(from: Role, node: string, message: Tuple): void {
+    this.add({ type: 'cast', from, node, message });
   }
 
   /** Our own name server is served at once, so that with no other to ask `then` runs before this returns. */
