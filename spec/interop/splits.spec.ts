@@ -1,7 +1,7 @@
 /**
  * A cluster of two of ours and two BEAMs on two networks whose cable is pulled and put back at any moment, while names are
  * registered on all of them. By default once, and the cable is put back once everybody has noticed; with BEAMISH_SPLITS so
- * often, and at any moment (BEAMISH_SEED says which).
+ * often, and at any moment (BEAMISH_SEED says which). With BEAMISH_SPLITS_CONTROL=1 all four are BEAMs: what OTP does without us.
  */
 import { spawn } from 'node:child_process';
 import fc from 'fast-check';
@@ -11,21 +11,48 @@ import { describeNetns, type Host, type Names, NetLab, type Trunk } from '../sup
 
 const AT_ANY_MOMENT = process.env.BEAMISH_SPLITS !== undefined;
 const SPLITS = Number(process.env.BEAMISH_SPLITS ?? 1);
+const IS_CONTROL = process.env.BEAMISH_SPLITS_CONTROL === '1';
 const EPMD_PORT = 5_369;
 const COOKIE = 'netns';
 /** Who falls silent is missed within this and a quarter. */
 const TICK_SECONDS = 2;
 const GOSSIP = { port: 45_893 };
+
+/** Ours, or a BEAM. */
+interface Member {
+  names(): Promise<Names>;
+  /** Gives the name to a new process; false when it was taken. */
+  register(name: string): Promise<boolean>;
+}
+
 /** Until everybody is everybody's member again, on a loaded machine. */
 const WHOLE = { timeout: 30_000, interval: 100 };
+/** `global:sync()`, which by itself waits for ever. */
+const SYNC = `element(2, {spawn_monitor(fun() -> exit(global:sync()) end),
+  receive {'DOWN', _, process, _, Reason} -> Reason after ${WHOLE.timeout} -> never end})`;
+/** What OTP's name server has seen since it was asked last: the newest first. */
+const TRACE = `[{Time, What, X} || {_, Time, What, _, X} <- gen_server:call(global_name_server, high_level_trace_get)]`;
+
+/** Who has each name of which the two say different things. */
+function differences(a: Names, b: Names): (readonly (string | undefined)[])[] {
+  const all = new Set([...Object.keys(a.holders), ...Object.keys(b.holders)]);
+  return [...all].flatMap((name) => {
+    const [one, other] = [a.holders[name], b.holders[name]];
+    return one === other ? [] : [[one, other]];
+  });
+}
+
 describeBeam('a mixed cluster', () => {
   describeNetns('on two networks with one cable between them', () => {
     let lab: NetLab;
     let cable: Trunk;
     let host: (side: 0 | 1, number: number) => Host;
-    let hosts: [Host, Host];
-    let beams: [Beam, Beam];
-    let names: [string, string];
+    let hosts: Host[];
+    let beams: Beam[];
+    let members: Member[];
+    let names: string[];
+    /** Rounds after which two BEAMs, and nobody else, did not agree. */
+    const excused: string[] = [];
     const mappers: (() => Promise<void>)[] = [];
 
     beforeAll(async () => {
@@ -34,13 +61,17 @@ describeBeam('a mixed cluster', () => {
       cable = lab.trunk(...bridges);
       host = (side, number) =>
         lab.host(`s${number}`, { bridge: bridges[side], address: `10.79.0.${number}` });
-      hosts = [host(0, 1), host(1, 4)];
       // The order of names decides who decides: ours is the smallest, a BEAM the greatest.
+      const [smallest, greatest] = [host(0, 1), host(1, 4)];
+      const middle = [host(0, 2), host(1, 3)];
+      hosts = IS_CONTROL ? [] : [smallest, greatest];
       const started = Promise.all(
         hosts.map((one) => one.start('a', { gossip: GOSSIP, netTickTime: TICK_SECONDS * 1_000 })),
       );
-      beams = (await Promise.all([host(0, 2), host(1, 3)].map(startBeamOn))) as [Beam, Beam];
-      names = (await started) as [string, string];
+      const more = IS_CONTROL ? [startBeamOn(smallest, 'a'), startBeamOn(greatest, 'a')] : [];
+      beams = await Promise.all([...middle.map((one) => startBeamOn(one)), ...more]);
+      names = await started;
+      members = [...hosts, ...beams.map(memberOf)];
       const all = [...names, ...beams.map(({ name }) => name)].map((name) => `'${name}'`);
       await Promise.all(beams.map((beam) => beam.eval(keepConnected(all))));
     });
@@ -59,7 +90,7 @@ describeBeam('a mixed cluster', () => {
       end)() end)`;
 
     /** A BEAM, and a port mapper for it, on that host. */
-    async function startBeamOn(host: Host): Promise<Beam> {
+    async function startBeamOn(host: Host, alive = 'b'): Promise<Beam> {
       const { namespace, address } = host;
       const mapper = spawn('ip', ['netns', 'exec', namespace, 'epmd', '-port', String(EPMD_PORT)], {
         stdio: 'ignore',
@@ -72,11 +103,12 @@ describeBeam('a mixed cluster', () => {
       for (let attempt = 0; ; attempt++) {
         try {
           return await startBeam({
-            name: `b@${address}`,
+            name: `${alive}@${address}`,
             cookie: COOKIE,
             epmdPort: EPMD_PORT,
             namespace,
             listen: '{0,0,0,0}',
+            ...(AT_ANY_MOMENT ? { variables: { GLOBAL_HIGH_LEVEL_TRACE: 'TRUE' } } : {}),
             flags: ['-kernel', 'net_ticktime', String(TICK_SECONDS), 'net_setuptime', '2'],
           });
         } catch (error) {
@@ -95,15 +127,22 @@ describeBeam('a mixed cluster', () => {
       return JSON.parse(JSON.parse(text.slice(2, -2)));
     }
 
-    const tables = (): Promise<Names[]> =>
-      Promise.all([...hosts.map((host) => host.names()), ...beams.map(ofBeam)]);
+    const registerThere = (beam: Beam, name: string) =>
+      beam.eval(`global:register_name(<<"${name}">>, spawn(fun() -> receive stop -> ok end end))`);
+
+    const memberOf = (beam: Beam): Member => ({
+      names: () => ofBeam(beam),
+      register: async (name) => (await registerThere(beam, name)) === 'yes',
+    });
+
+    const tables = (): Promise<Names[]> => Promise.all(members.map((member) => member.names()));
 
     /** Everybody is everybody's member. */
     async function whole(): Promise<void> {
       await expect
         .poll(async () => (await tables()).map(({ members }) => members.length), WHOLE)
         .toEqual([3, 3, 3, 3]);
-      await Promise.all(beams.map((beam) => beam.eval('global:sync()')));
+      expect(await Promise.all(beams.map((beam) => beam.eval(SYNC)))).toEqual(beams.map(() => 'ok'));
     }
 
     /** Two and two. */
@@ -126,8 +165,53 @@ describeBeam('a mixed cluster', () => {
       return holders;
     }
 
-    const registerThere = (beam: Beam, name: string) =>
-      beam.eval(`global:register_name(<<"${name}">>, spawn(fun() -> receive stop -> ok end end))`);
+    /** Whatever is missing or different anywhere is one BEAM's view of another BEAM. */
+    function isBetweenBeams(all: readonly Names[]): boolean {
+      const everybody = [...names, ...beams.map(({ name }) => name)];
+      const ours = all.slice(0, hosts.length);
+      return all.every((table, i) => {
+        const others =
+          i < hosts.length ? [] : everybody.slice(hosts.length).filter((_, at) => at + hosts.length !== i);
+        const missing = everybody.filter((name) => name !== everybody[i] && !table.members.includes(name));
+        const different = ours.flatMap((one) => differences(one, table));
+        return [...missing.map((name) => [name]), ...different].every((holders) =>
+          holders.some((holder) => holder !== undefined && others.includes(holder)),
+        );
+      });
+    }
+
+    /**
+     * What all know of names, once it is the same. OTP 25's BEAMs do not always come to that, also without any node of ours
+     * (BEAMISH_SPLITS_CONTROL=1: in three of 130 rounds), for two reasons that its name servers' traces show (global.erl):
+     *
+     * - A registration under way when the cable is pulled waits for the next connection (gen_server:multi_call), and is entered
+     *   there though nobody has the lock any more (lock_still_set): one member takes the name from its holder, another not.
+     * - An `in_sync` that waits for a connection (sync_other) reaches a member that has forgotten its sender by then, and ends the
+     *   join that the two have just begun (cancel_locker, reset_node_state): one of them does not know the other then.
+     *
+     * So where one BEAM lacks something of another, and nothing else is missing anywhere, the two are parted once more. How
+     * often that may be, is limited.
+     */
+    async function settled(plan: string): Promise<Names['holders']> {
+      for (;;) {
+        try {
+          await whole();
+          return await agreed();
+        } catch (error) {
+          const all = await tables();
+          const told = [plan, (error as Error).message, ...all.map((one) => JSON.stringify(one))];
+          if (AT_ANY_MOMENT)
+            told.push(
+              ...(await Promise.all(beams.map(async (beam) => `${beam.name} ${await beam.eval(TRACE)}`))),
+            );
+          const text = [...told, ...beams.map(({ output }) => output)].join('\n');
+          if (!AT_ANY_MOMENT || !isBetweenBeams(all)) throw new Error(text, { cause: error });
+          console.warn(`Two BEAMs do not agree, and are parted: ${text}`);
+          excused.push(plan);
+          for (const { name } of beams.slice(1)) await beams[0]!.eval(`erlang:disconnect_node('${name}')`);
+        }
+      }
+    }
 
     const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -150,14 +234,11 @@ describeBeam('a mixed cluster', () => {
         for (const [round, [healMs, registerMs]] of plans.entries()) {
           const name = `round${round}`;
           const plan = `${name}: healed after ${healMs} ms, registered after ${registerMs.join(', ')} ms`;
+          if (AT_ANY_MOMENT) await Promise.all(beams.map((beam) => beam.eval(TRACE)));
           cable.unplug();
-          const [one, two, three, four] = registerMs;
-          const registrations = [
-            after(one).then(() => hosts[0].register(name)),
-            after(two).then(() => hosts[1].register(name)),
-            after(three).then(() => registerThere(beams[0], name)),
-            after(four).then(() => registerThere(beams[1], name)),
-          ];
+          const registrations = members.map((member, i) =>
+            after(registerMs[i]!).then(() => member.register(name)),
+          );
           if (AT_ANY_MOMENT) await after(healMs);
           else {
             await parted();
@@ -165,58 +246,59 @@ describeBeam('a mixed cluster', () => {
           }
           cable.plug();
           const answers = await Promise.all(registrations);
-          const won = answers.filter((answer) => answer === true || answer === 'yes').length;
+          const won = answers.filter((answer) => answer).length;
           // One in each part: two at first, and up to four where the guard against overlaps parts more of them.
           expect(won, plan).toBeGreaterThan(0);
           expect(won, plan).toBeLessThan(5);
-          await whole();
-          const holders = await agreed().catch(async (error: Error) => {
-            const told = [...(await tables()), plan, answers].map((one) => JSON.stringify(one));
-            throw new Error([...told, ...beams.map(({ output }) => output)].join('\n'), { cause: error });
-          });
+          const holders = await settled(`${plan}: ${answers}`);
           expect(Object.keys(holders), plan).toContain(name);
         }
+        // More often it would not be OTP's rare race any more.
+        expect(excused.length, excused.join('\n')).toBeLessThanOrEqual(SPLITS / 10);
         await nothingLeft();
       },
       SPLITS * 60_000 + 60_000,
     );
 
-    it('frees what a node of ours, or a BEAM, had named when it was killed in the middle of registering', async () => {
-      const found = (victim: string) => async () =>
-        Object.values((await hosts[0].names()).holders).includes(victim);
-      const wanted = Array.from({ length: 60 }, (_, i) => `wanted${i}`);
-      const ours = host(0, 5);
-      const victim = await ours.start('v', { gossip: GOSSIP, netTickTime: TICK_SECONDS * 1_000 });
-      await expect
-        .poll(async () => (await tables()).map(({ members }) => members.length), WHOLE)
-        .toEqual([4, 4, 4, 4]);
-      for (const name of wanted) ours.tell(`register ${name}`);
-      await expect.poll(found(victim), WHOLE).toBe(true);
-      await ours.kill();
-      await whole();
+    it.runIf(!IS_CONTROL)(
+      'frees what a node of ours, or a BEAM, had named when it was killed in the middle of registering',
+      async () => {
+        const found = (victim: string) => async () =>
+          Object.values((await hosts[0]!.names()).holders).includes(victim);
+        const wanted = Array.from({ length: 60 }, (_, i) => `wanted${i}`);
+        const ours = host(0, 5);
+        const victim = await ours.start('v', { gossip: GOSSIP, netTickTime: TICK_SECONDS * 1_000 });
+        await expect
+          .poll(async () => (await tables()).map(({ members }) => members.length), WHOLE)
+          .toEqual([4, 4, 4, 4]);
+        for (const name of wanted) ours.tell(`register ${name}`);
+        await expect.poll(found(victim), WHOLE).toBe(true);
+        await ours.kill();
+        await whole();
 
-      const beam = await startBeamOn(host(1, 6));
-      await beam.eval(keepConnected([`'${names[1]}'`]));
-      await expect
-        .poll(async () => (await tables()).map(({ members }) => members.length), WHOLE)
-        .toEqual([4, 4, 4, 4]);
-      const list = wanted.map((name) => `<<"${name}">>`).join();
-      const cut = beam
-        .eval(`[global:register_name(N, self()) || _ <- lists:seq(1, 1000), N <- [${list}]]`)
-        .catch(() => 'killed');
-      await expect.poll(found(beam.name), WHOLE).toBe(true);
-      await beam.kill();
-      expect(await cut).toBe('killed');
-      await whole();
+        const beam = await startBeamOn(host(1, 6));
+        await beam.eval(keepConnected([`'${names[1]}'`]));
+        await expect
+          .poll(async () => (await tables()).map(({ members }) => members.length), WHOLE)
+          .toEqual([4, 4, 4, 4]);
+        const list = wanted.map((name) => `<<"${name}">>`).join();
+        const cut = beam
+          .eval(`[global:register_name(N, self()) || _ <- lists:seq(1, 1000), N <- [${list}]]`)
+          .catch(() => 'killed');
+        await expect.poll(found(beam.name), WHOLE).toBe(true);
+        await beam.kill();
+        expect(await cut).toBe('killed');
+        await whole();
 
-      const left = Object.values(await agreed());
-      expect(left).not.toContain(victim);
-      expect(left).not.toContain(beam.name);
-      expect(await Promise.all(wanted.map((name) => hosts[1].register(name)))).toEqual(
-        wanted.map(() => true),
-      );
-      await agreed();
-      await nothingLeft();
-    });
+        const left = Object.values(await agreed());
+        expect(left).not.toContain(victim);
+        expect(left).not.toContain(beam.name);
+        expect(await Promise.all(wanted.map((name) => hosts[1]!.register(name)))).toEqual(
+          wanted.map(() => true),
+        );
+        await agreed();
+        await nothingLeft();
+      },
+    );
   });
 });

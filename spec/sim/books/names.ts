@@ -27,6 +27,8 @@ interface Contender {
   /** Conflicts it was told of since it registered last. */
   tolds: number;
   isAlive: boolean;
+  /** Ends it. */
+  readonly end: () => void;
 }
 
 /**
@@ -56,8 +58,12 @@ export class NamesBook {
 
   readonly atMostOnce: Predicate = () => this.#wrong ?? true;
 
+  /** Nobody registers any more, and one who has a name ends: so that it is seen whether the name ends with it. */
   finish(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
+    const holders = this.#contenders.filter(({ holds, isAlive }) => holds && isAlive);
+    holders[this.#random.between(0, holders.length - 1)]?.end();
   }
 
   /** Who believes to have a name has it, who does not has it not, and the group has all that live. */
@@ -90,6 +96,7 @@ export class NamesBook {
         isOusted: false,
         tolds: 0,
         isAlive: true,
+        end: () => node.send(self.pid, 'end'),
       };
       this.#contenders.push(contender);
       self.signal.addEventListener('abort', () => {
@@ -105,7 +112,7 @@ export class NamesBook {
           if (await this.#look(node, contender, resolve))
             self.sendAfter(this.#random.between(0, KEEP_MS), 'enough');
           self.sendAfter(this.#random.between(TRY_MS / 2, TRY_MS), 'look');
-        } else if (message === 'enough' && !this.#isOver) break;
+        } else if (message === 'end' || (message === 'enough' && !this.#isOver)) break;
         else if (message !== 'enough') this.#told(contender, message);
       }
     });
