@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TlsClientOptions } from '../../src/env/streams.ts';
 import { at, type Node, type NodeOptions, OptionsError, type TlsOptions } from '../../src/index.ts';
@@ -307,6 +307,28 @@ describe('a node with TLS and one without', () => {
     await loggedLine(/the peer speaks TLS, and this node does not \(option tls\)/);
     expect((await refused(b, a)).message).toMatch(/failed at recv_status: the peer closed the connection/);
     await loggedLine(/failed at tls: it does not speak TLS/);
+  });
+
+  it('and a peer that never answers a call over TLS is said to speak none, perhaps', async () => {
+    const env = platformEnv();
+    let isOver = (): void => {};
+    const setTimeout: typeof env.clock.setTimeout = (fn, ms) => {
+      if (ms !== 7_000) return env.clock.setTimeout(fn, ms);
+      isOver = fn;
+      return undefined;
+    };
+    const a = await start('a', tls(good()), { env: { ...env, clock: { ...env.clock, setTimeout } } });
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      // As a BEAM without TLS does, which takes its first bytes for a length.
+      socket.once('data', () => isOver());
+    });
+    nodes.atEnd(() => server.close());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await expect(a.connect('mute@127.0.0.1', { port })).rejects.toThrow(
+      `no connection to mute@127.0.0.1 within 7000 ms: no answer from 127.0.0.1, port ${port}, which may not speak TLS (option tls)`,
+    );
   });
 
   it('takes no more callers that are not secure yet than limits.unauthenticatedSockets', async () => {

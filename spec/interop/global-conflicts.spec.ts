@@ -1,7 +1,7 @@
 /** Parts of a cluster that meet, ours and BEAM's, with one name on both sides; and parts that lose each other. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { atom, type Node, type Pid, type Self, tuple } from '../../src/index.ts';
-import { type Beam, describeBeam } from '../support/beam.ts';
+import { type Beam, describeBeam, otpRelease } from '../support/beam.ts';
 import { Lab } from './lab.ts';
 
 describeBeam('a name on both sides', () => {
@@ -137,17 +137,20 @@ describeBeam('a name on both sides', () => {
     expect(await Promise.all([a.global.register('one', idle(a)), b.global.register('two', idle(b))])).toEqual(
       [true, true],
     );
-    // Only now: a BEAM that is kept waiting by another one waits without end, in any cluster.
-    expect(await other.eval('global:register_name(three, spawn(fun() -> receive stop -> ok end end))')).toBe(
-      'yes',
-    );
+    // Only now: a BEAM that is kept waiting by another one waits without end, in any cluster. On OTP 23 it waits still:
+    // nobody parts with whom others have lost, before 25.
+    const names = otpRelease() === 23 ? 2 : 3;
+    if (names === 3)
+      expect(
+        await other.eval('global:register_name(three, spawn(fun() -> receive stop -> ok end end))'),
+      ).toBe('yes');
     const givenUp = [a, b].map((node) => node.inspect().counters['global.given_up'] ?? 0);
     expect(Math.max(...givenUp)).toBeGreaterThan(0);
     for (const node of [a, b]) {
       expect(node.global.members()).not.toContain(beam.name);
-      await expect.poll(() => node.global.registered().length).toBe(3);
+      await expect.poll(() => node.global.registered().length).toBe(names);
     }
-    await expect.poll(() => other.eval('length(global:registered_names())')).toBe('3');
+    await expect.poll(() => other.eval('length(global:registered_names())')).toBe(String(names));
   });
 
   it('of two and two that were parted is of one again when they meet', async () => {

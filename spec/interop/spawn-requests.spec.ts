@@ -97,7 +97,7 @@ const refused: readonly Case[] = [
 ]);
 
 const refusedAtOnce: readonly Case[] = [
-  ['child', '[{reply, maybe}]', 0],
+  ['child', '[{reply, perhaps}]', 0],
   ['child', '[{reply_tag}]', 0],
   ['child', 'nonsense', 0],
   ['child', '[link | monitor]', 0],

@@ -21,6 +21,8 @@ export class Attempt {
   dials = 0;
   /** The peer told us to expect its own call (`nok`), or we told it to go on with it (`ok_simultaneous`). */
   yielded = false;
+  /** What it waits for at the moment, for people: `the port mapper of 127.0.0.1`. */
+  waitsFor = '';
   deadline: TimerHandle;
   patience: TimerHandle;
   /** Signals that leave when the link is up, in order. */

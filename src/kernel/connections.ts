@@ -186,7 +186,9 @@ export class Connections {
     attempt.deadline = this.#o.env.clock.setTimeout(() => {
       // A handshake under way knows best at which step the peer fell silent.
       attempt.call?.timeout();
-      this.#fail(attempt, new ConnectionError(`no connection to ${nodeName} within ${SETUP_MS} ms`));
+      const { waitsFor } = attempt;
+      const step = waitsFor === '' ? '' : `: no answer from ${waitsFor}`;
+      this.#fail(attempt, new ConnectionError(`no connection to ${nodeName} within ${SETUP_MS} ms${step}`));
     }, SETUP_MS);
     // A call of that node which is under way counts as ours; we dial only if it comes to nothing.
     if (this.#callers.isCalling(nodeName)) this.#yield(attempt);
@@ -205,6 +207,7 @@ export class Connections {
   #yield(attempt: Attempt): void {
     const { clock } = this.#o.env;
     attempt.yielded = true;
+    attempt.waitsFor = 'its own call to this node';
     clock.clearTimeout(attempt.patience);
     attempt.patience = clock.setTimeout(() => {
       if (this.#attempts.get(attempt.name) === attempt && attempt.yielded) void this.#dial(attempt);
@@ -219,10 +222,12 @@ export class Connections {
     const dial = ++attempt.dials;
     const isWanted = () => this.#isOpen(attempt) && attempt.dials === dial && !attempt.yielded;
     try {
+      attempt.waitsFor = `the port mapper of ${hostOf(attempt.name)}`;
       const address = await owner.locate(attempt.name, attempt.abort.signal);
       if (!isWanted()) return;
       const { host, port, version } = address;
       const tls = setup.tls?.client(attempt.name);
+      attempt.waitsFor = `${host}, port ${port}${tls === undefined ? '' : ', which may not speak TLS (option tls)'}`;
       const stream = await env.streams.connect({
         host,
         port,

@@ -57,7 +57,15 @@ export class Locator {
     const { nodePort, lookup } = this.#o;
     if (nodePort !== undefined) return { host, port: nodePort };
     const alive = nodeName.slice(0, nodeName.indexOf('@'));
-    const found = await lookup(alive, host, { signal });
+    const found = await lookup(alive, host, { signal }).catch((error: unknown) => {
+      if (!(error instanceof ConnectionError)) throw error;
+      throw new ConnectionError(
+        `the port mapper of ${host} cannot be asked for ${nodeName}: ${error.message}`,
+        {
+          cause: error,
+        },
+      );
+    });
     if (found === undefined)
       throw new ConnectionError(`no node named ${alive} is known to the port mapper of ${host}`);
     // Nodes of OTP 22 and earlier say that they speak nothing newer, and would not understand a version 6 name.
