@@ -7,7 +7,10 @@ import type { ConnectOptions, Stream } from '../../src/env/streams.ts';
 import { actor, at, type Node, type NodeOptions, tuple } from '../../src/index.ts';
 import { platformEnv } from '../../src/platform/index.ts';
 import { atom } from '../../src/term/atom.ts';
+import { bytesMade, countedStreams } from '../support/counted.ts';
 import { Nodes } from '../support/nodes.ts';
+
+type Counted = ReturnType<typeof countedStreams>;
 
 let nodes: Nodes;
 beforeEach(async () => {
@@ -26,8 +29,10 @@ const written = (node: Node): { readonly bytes: number; readonly writes: number 
 /** Two nodes of this program, the second with a process `sink` that counts, and a way to wait for its count. */
 async function pair(
   options: NodeOptions = {},
+  receiver: NodeOptions = options,
 ): Promise<{ a: Node; b: Node; seen: (count: number) => Promise<void> }> {
-  const [a, b] = await nodes.pair(options);
+  const a = await nodes.start({ name: nodes.name('a'), ...options });
+  const b = await nodes.start({ name: nodes.name('b'), ...receiver });
   let count = 0;
   let wake = (): void => {};
   const Sink = actor('sink', (self) => {
@@ -94,22 +99,45 @@ describe('a small message to another node', () => {
     const { a, b, seen } = await pair();
     const sink = at(b.name, 'sink');
     const message = tuple(atom('msg'), 7);
-    const flood = async (count: number, already: number): Promise<void> => {
+    let sent = 0;
+    const bytes = await bytesMade(async (count) => {
       for (let i = 0; i < count; i++) if (!a.send(sink, message)) await a.drained(b.name);
-      await seen(already + count);
-    };
-    await flood(20_000, 0);
-    // Many small steps: one between two collections tells what was made, however often they come.
-    const steps: number[] = [];
-    for (let i = 0; i < 60; i++) {
-      const before = process.memoryUsage().heapUsed;
-      await flood(200, 20_000 + i * 200);
-      steps.push((process.memoryUsage().heapUsed - before) / 200);
-    }
-    const made = steps.filter((bytes) => bytes > 0).sort((x, y) => x - y);
+      sent += count;
+      await seen(sent);
+    });
     // Here both ends are one program: the message as it is read (tuple, array), its place in a mailbox, its turn.
-    expect(made[made.length >> 1]).toBeLessThan(1_200);
+    // 235 bytes when this was written.
+    expect(bytes).toBeLessThan(400);
   });
+
+  // Bytes each when this was written: 50.7 and 45.3.
+  for (const [payload, mostBytes] of [
+    ['msgpack', 56],
+    ['etf', 50],
+  ] as const)
+    it(`crosses the border to the system with a thousand others, as ${payload}`, async () => {
+      const [sending, receiving] = [0, 1].map(() => countedStreams(platformEnv().streams)) as [
+        Counted,
+        Counted,
+      ];
+      const options = ({ streams }: Counted) => ({ payload, env: { ...nodes.options().env!, streams } });
+      const { a, b, seen } = await pair(options(sending), options(receiving));
+      const sink = at(b.name, 'sink');
+      for (let i = 0; i < COUNT; i++) a.send(sink, tuple(atom('msg'), i));
+      await seen(COUNT);
+      await turn();
+      const [out, into] = [{ ...sending.calls }, { ...receiving.calls }];
+      for (let i = 0; i < COUNT; i++) a.send(sink, tuple(atom('msg'), i));
+      await seen(2 * COUNT);
+      // One each, unless the reader is awake while the writer writes, or a tick comes by.
+      expect(sending.calls.writes - out.writes).toBeGreaterThan(0);
+      expect(sending.calls.writes - out.writes).toBeLessThan(5);
+      expect(receiving.calls.reads - into.reads).toBeGreaterThan(0);
+      expect(receiving.calls.reads - into.reads).toBeLessThan(10);
+      const bytes = (sending.calls.writtenBytes - out.writtenBytes) / COUNT;
+      expect(bytes).toBeGreaterThan(20);
+      expect(bytes).toBeLessThan(mostBytes);
+    });
 });
 
 describe('a big message to another node', () => {
