@@ -52,6 +52,28 @@ describe('two name servers that meet', () => {
     expect(b!.conflicts).toEqual([{ name: 'x', pids: [his, ours], winner: ours }]);
   });
 
+  for (const [side, one, other] of [
+    ['the one that decides', ['a@h', 'b@h', 'c@h'], ['d@h', 'e@h']],
+    ['the other one', ['d@h', 'a@h', 'e@h'], ['b@h', 'c@h']],
+  ] as const)
+    under(
+      `tell all members who keeps it, also one that has lost sight of him, on the side of ${side}`,
+      (world) => {
+        world.start(...one, ...other);
+        for (const [first, ...others] of [one, other]) for (const node of others) world.connect(first, node);
+        world.settle();
+        const [, holder, friend] = one;
+        const kept = world.register(holder, 'x');
+        world.register(other[1], 'x');
+        world.settle();
+        const { table } = world.members.get(friend)!;
+        table.delete('x');
+        world.connect(one[0], other[0]);
+        quiet(world);
+        expect(table.get('x')?.pid).toBe(kept);
+      },
+    );
+
   under('free a name that neither is to keep', (world) => {
     const [a, b] = world.start('a@h', 'b@h');
     for (const node of ['a@h', 'b@h']) world.register(node, 'x', world.spawn(node), NOTIFY_ALL);

@@ -16,7 +16,7 @@
 
 import { atom } from '../../term/atom.ts';
 import type { Pid } from '../../term/identifiers.ts';
-import { compareTerms } from '../../term/order.ts';
+import { compareTerms, equalTerms } from '../../term/order.ts';
 import type { Locker } from './locker.ts';
 import type { Members } from './members.ts';
 import {
@@ -316,8 +316,16 @@ export class Joins {
       this.#end(one);
     }
     const vsn = Math.min(join.his!.vsn, VSN);
+    // Who keeps a name that both sides had is told in any case: a member that a late registration of the other side has
+    // reached (OTP enters it) may not know him any more.
+    const told = [...ops];
+    for (const { name } of join.met) {
+      const kept = table.get(name);
+      if (kept !== undefined && !ops.some((op) => equalTerms(op.name, name)))
+        told.push({ name, insert: kept });
+    }
     const words = [...members.known].map(
-      ([one, hisVsn]) => [one, newNodes(members.self, ops, his.external, added, vsn, lock, hisVsn)] as const,
+      ([one, hisVsn]) => [one, newNodes(members.self, told, his.external, added, vsn, lock, hisVsn)] as const,
     );
     members.pending.delete(node);
     this.#joins.delete(node);
