@@ -82,6 +82,18 @@ describe('a name', () => {
     await expect(a!.global.register('x', pid, { ifTaken: 'maybe' as never })).rejects.toThrow(
       /"throw" or "false"/,
     );
+    const unknown = { tiemout: 5 } as never;
+    for (const mistake of [
+      a!.global.register('x', pid, unknown),
+      a!.global.reRegister('x', pid, unknown),
+      a!.global.unregister('x', unknown),
+      a!.global.sync(unknown),
+      a!.global.whenRegistered('x', unknown),
+      a!.global.setLock('x', unknown),
+      a!.global.delLock('x', unknown),
+      a!.global.trans('x', () => 1, unknown),
+    ])
+      await expect(mistake).rejects.toThrow(/unknown option tiemout; known are: .*signal/);
     expect(() => a!.global.send('x', 1)).toThrow(/no process has the global name/);
     expect(() => a!.global.on('other' as 'conflict', () => {})).toThrow(/registered, unregistered, conflict/);
     await expect(a!.global.trans('x', () => 1, { holder: idle(b!) })).rejects.toThrow(/live process of/);

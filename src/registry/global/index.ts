@@ -7,6 +7,7 @@
  */
 import type { AnyActor } from '../../actor/types.ts';
 import { CallTimeoutError, ExitError, NameTakenError, OptionsError } from '../../errors.ts';
+import { checkKnown, checkMs } from '../../process/checks.ts';
 import { type AnyPid, At, type GlobalName, type GlobalResolver } from '../../process/destination.ts';
 import type { GlobalNames } from '../../process/global-names.ts';
 import { describePid, NOPROC } from '../../process/reasons.ts';
@@ -32,6 +33,7 @@ export type { Net } from './server.ts';
 export type { GlobalConflict, LockOptions, Resolve };
 export { GLOBAL_ABSENCE, GLOBAL_NAME_SERVER };
 
+const CHANGE_OPTIONS = ['timeout', 'signal'] as const;
 /** How long a change of names waits for joins that are under way. A peer that takes longer does not speak `global`. */
 const JOIN_WAIT_MS = 5_000;
 /** Longest wait for the lock on names, unless told otherwise: a join may hold it for half a minute. */
@@ -120,6 +122,7 @@ export class GlobalRegistry implements GlobalResolver {
    * node that takes no part; CallTimeoutError when the lock on names could not be had in time
    */
   async register(name: GlobalName | unknown, pid: AnyPid, options: RegisterOptions = {}): Promise<boolean> {
+    checkKnown(options, '', ['resolve', 'ifTaken', ...CHANGE_OPTIONS]);
     const { resolve = 'random_exit', ifTaken = 'throw' } = options;
     if (ifTaken !== 'throw' && ifTaken !== 'false')
       throw new OptionsError('ifTaken', `ifTaken: expected "throw" or "false", got ${inspectTerm(ifTaken)}`);
@@ -139,6 +142,7 @@ export class GlobalRegistry implements GlobalResolver {
     pid: AnyPid,
     options: Omit<RegisterOptions, 'ifTaken'> = {},
   ): Promise<true> {
+    checkKnown(options, '', ['resolve', ...CHANGE_OPTIONS]);
     await this.#change('re_register', name, pid, options.resolve ?? 'random_exit', options);
     return true;
   }
@@ -146,6 +150,7 @@ export class GlobalRegistry implements GlobalResolver {
   /** Frees a name, whoever has it. Resolves when no connected node has it any more; false when it was free. */
   async unregister(name: GlobalName | unknown, options: ChangeOptions = {}): Promise<boolean> {
     this.#participate();
+    checkKnown(options, '', CHANGE_OPTIONS);
     checkName(name);
     if (this.#table.get(name) === undefined) return false;
     await this.#joined(options.signal);
@@ -200,6 +205,7 @@ export class GlobalRegistry implements GlobalResolver {
    */
   async sync(options: ChangeOptions & { readonly nodes?: readonly string[] } = {}): Promise<void> {
     this.#participate();
+    checkKnown(options, '', ['nodes', ...CHANGE_OPTIONS]);
     const nodes = options.nodes ?? this.#o.net.visible();
     await this.#ask('beamish_sync', [nodes.map(atom)], options);
   }
@@ -224,17 +230,15 @@ export class GlobalRegistry implements GlobalResolver {
    */
   whenRegistered<N extends keyof GlobalNames>(name: N, options?: WaitOptions): Promise<Pid<GlobalNames[N]>>;
   whenRegistered<T = unknown>(name: GlobalName | unknown, options?: WaitOptions): Promise<Pid<T>>;
-  whenRegistered(name: unknown, options: WaitOptions = {}): Promise<Pid> {
+  async whenRegistered(name: unknown, options: WaitOptions = {}): Promise<Pid> {
+    checkKnown(options, '', CHANGE_OPTIONS);
     const { timeout = Number.POSITIVE_INFINITY, signal } = options;
-    if (!(timeout >= 0))
-      return Promise.reject(
-        new OptionsError('timeout', `timeout: expected a number of ms from 0, got ${timeout}`),
-      );
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    checkMs('timeout', timeout, true);
+    signal?.throwIfAborted();
     const there = this.whereis(name);
-    if (there !== undefined) return Promise.resolve(there);
+    if (there !== undefined) return there;
     const { clock } = this.#o.processes;
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       let timer: unknown;
       const finish = (then: () => void): void => {
         unlisten();

@@ -1,4 +1,5 @@
 import { CallTimeoutError, NameTakenError, OptionsError } from '../../errors.ts';
+import { checkKnown } from '../../process/checks.ts';
 import { type AnyPid, At } from '../../process/destination.ts';
 import type { Process } from '../../process/process.ts';
 import { describePid, NORMAL } from '../../process/reasons.ts';
@@ -25,6 +26,8 @@ export interface LockOptions {
   readonly holder?: AnyPid;
 }
 
+const LOCK_OPTIONS = ['nodes', 'retries', 'signal', 'holder'] as const;
+
 /** First pause after a refusal, at random up to this; it doubles with each further one. */
 const FIRST_PAUSE_MS = 16;
 const LONGEST_PAUSE_MS = 1_000;
@@ -49,12 +52,14 @@ export class UserLocks {
 
   /** True when it is set on all the nodes; false after the last retry. */
   async set(id: unknown, options: LockOptions = {}): Promise<boolean> {
+    checkKnown(options, '', LOCK_OPTIONS);
     const holder = this.#holder(options.holder);
     return await this.#acquire(lockOf(id, holder.pid), this.#nodes(options), holder, options);
   }
 
   /** Frees it on these nodes, where this holder has it. */
   async delete(id: unknown, options: LockOptions = {}): Promise<void> {
+    checkKnown(options, '', LOCK_OPTIONS);
     const holder = this.#holder(options.holder);
     await this.#release(lockOf(id, holder.pid), this.#nodes(options), holder);
   }
@@ -65,6 +70,7 @@ export class UserLocks {
     fn: (signal: AbortSignal) => T | Promise<T>,
     options: LockOptions = {},
   ): Promise<T> {
+    checkKnown(options, '', LOCK_OPTIONS);
     const processes = this.#processes;
     const isOwn = options.holder === undefined;
     const holder = isOwn ? processes.start(hold, []) : this.#holder(options.holder);
