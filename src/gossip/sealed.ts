@@ -18,10 +18,11 @@
  * A seal proves that a holder of the secret wrote the datagram, not when: that is for `Freshness` to judge.
  */
 import { scryptSync } from 'node:crypto';
-import { decode, encode } from '@msgpack/msgpack';
+import { Decoder, encode } from '@msgpack/msgpack';
 import nacl from 'tweetnacl';
 import { hasSealedPrelude, type IgnoredCause, MAX_DATAGRAM_BYTES, SEALED_PRELUDE } from './datagram.ts';
 import { isNodeName } from './node-name.ts';
+import { SecretboxOpener } from './secretbox.ts';
 
 export const SEALED_VERSION = 1;
 export const NONCE_BYTES = nacl.secretbox.nonceLength;
@@ -64,6 +65,8 @@ export interface SealedFormat {
  */
 export function sealedFormat(secrets: readonly (string | Uint8Array)[]): SealedFormat {
   const keys = secrets.map((secret) => new Uint8Array(scryptSync(secret, SALT, 32, SCRYPT)));
+  const opener = new SecretboxOpener(MAX_DATAGRAM_BYTES);
+  const decoder = new Decoder(MODEST);
   return {
     seal(heartbeat, nonce) {
       const body = encode({ version: SEALED_VERSION, ...heartbeat });
@@ -76,8 +79,8 @@ export function sealedFormat(secrets: readonly (string | Uint8Array)[]): SealedF
       const nonce = datagram.subarray(SEALED_PRELUDE.length, HEAD_BYTES);
       const box = datagram.subarray(HEAD_BYTES);
       for (const key of keys) {
-        const body = nacl.secretbox.open(box, nonce, key);
-        if (body !== null) return readBody(body);
+        const body = opener.open(box, nonce, key);
+        if (body !== undefined) return readBody(body, decoder);
       }
       return { ignored: 'undecryptable' };
     },
@@ -85,10 +88,10 @@ export function sealedFormat(secrets: readonly (string | Uint8Array)[]): SealedF
 }
 
 /** Written by a holder of the secret, perhaps of another release: read with the same care as a stranger's. */
-function readBody(body: Uint8Array): SealedHeartbeat | { readonly ignored: IgnoredCause } {
+function readBody(body: Uint8Array, decoder: Decoder): SealedHeartbeat | { readonly ignored: IgnoredCause } {
   let fields: unknown;
   try {
-    fields = decode(body, MODEST);
+    fields = decoder.decode(body);
   } catch {
     // The decoder tells bytes that are too few, too many or wrong by errors of several classes; all mean the same here.
     return { ignored: 'malformed' };
