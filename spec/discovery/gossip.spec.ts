@@ -344,6 +344,29 @@ describe('the gossip driver', () => {
     await discovery.stop();
   });
 
+  it('does so within seconds, however long it is silent between two heartbeats or attempts', async () => {
+    const network = fakeNetwork();
+    const eth0 = { ...LOOPBACK, name: 'eth0', address: '10.0.0.5', internal: false };
+    const { discovery } = await seeker('a@x', { heartbeatPause: 600_000 }, network.env);
+    await network.clock.advance(20_000);
+    network.interfaces = [LOOPBACK, eth0];
+    await network.clock.advance(2_000);
+    expect([network.opens, network.open]).toEqual([2, 1]);
+    await discovery.stop();
+
+    network.refuse = new Error('ENODEV');
+    const late = await seeker('b@x', {}, network.env);
+    await network.clock.advance(120_000);
+    const failures = late.telemetry.counter('gossip.socket_failed');
+    network.refuse = undefined;
+    network.interfaces = [LOOPBACK];
+    await network.clock.advance(2_000);
+    expect([network.opens, network.open]).toEqual([3, 1]);
+    expect(late.telemetry.counter('gossip.socket_failed')).toBeLessThanOrEqual(failures + 1);
+    await late.discovery.stop();
+    expect([network.open, network.clock.pending]).toEqual([0, 0]);
+  });
+
   it('says once that a group is deaf and what to try, and when it hears again', async () => {
     const network = fakeNetwork();
     network.loops = false;
@@ -401,13 +424,20 @@ describe('the gossip driver', () => {
     const { lines, discovery } = await seeker('a@x', { multicastIf: 'eth0' }, { ...network.env, host });
     await network.clock.advance(30_000);
     expect(network.opens).toBe(0);
-    expect(lines[0]?.message).toContain('multicastIf "eth0" is down or has no address yet');
+    expect(lines[0]?.message).toContain('interface "eth0" is down or has no address yet');
     network.interfaces = [LOOPBACK, { ...LOOPBACK, name: 'eth0', address: '10.0.0.5', internal: false }];
     await network.clock.advance(10_000);
     expect([network.opens, network.open]).toEqual([1, 1]);
     expect(network.groups).toContain('230.1.1.251 10.0.0.5');
     await discovery.stop();
     await expect(seeker('b@x', { multicastIf: 'eth7' }, { ...network.env, host })).rejects.toThrow(/eth7/);
+    // What is waited for is the interface that is missing, not another one that is named as well.
+    const elsewhere = { multicastIf: 'eth0', ifAddr: '10.9.9.9' };
+    await expect(seeker('c@x', elsewhere, { ...network.env, host })).rejects.toThrow(/ifAddr "10\.9\.9\.9"/);
+    network.interfaces = [LOOPBACK];
+    const zoned = await seeker('d@x', { multicastAddr: 'ff02::fb%eth0' }, { ...network.env, host });
+    expect(zoned.lines[0]?.message).toContain('interface "eth0" is down');
+    await zoned.discovery.stop();
   });
 
   it('tells, with debug lines on, what it sends and that it hears itself', async () => {
@@ -438,6 +468,8 @@ describe('gossip options', () => {
     ],
     [{ multicastAddr: '300.1.1.1' }, 'gossip.multicastAddr', /"300\.1\.1\.1": an IP address/],
     [{ multicastAddr: [] }, 'gossip.multicastAddr', /empty/],
+    [{ multicastAddr: {} as never }, 'gossip.multicastAddr', /an object: an IP address/],
+    [{ multicastAddr: null as never }, 'gossip.multicastAddr', /null: an IP address/],
     [{ multicastAddr: '240.0.0.1' }, 'gossip.multicastAddr', /240\.0\.0\.1.*multicast group would do/],
     [{ multicastAddr: '223.255.255.255' }, 'gossip.multicastAddr', /multicast group would do/],
     [{ multicastAddr: '230.1.1.251', broadcastOnly: true }, 'gossip.multicastAddr', /255\.255\.255\.255/],
@@ -476,7 +508,12 @@ describe('gossip options', () => {
     });
 
   it('that name no interface of this machine keep the node from starting, and list those that are here', async () => {
-    for (const options of [{ multicastIf: '192.0.2.1' }, { multicastIf: 'nope0' }, { ifAddr: '192.0.2.1' }])
+    for (const options of [
+      { multicastIf: '192.0.2.1' },
+      { multicastIf: 'nope0' },
+      { ifAddr: '192.0.2.1' },
+      { multicastAddr: ['ff02::fb', 'ff02::fb%nope0'] },
+    ])
       await expect(seeker('a@x', options, fakeNetwork().env)).rejects.toThrow(/lo 127\.0\.0\.1/);
   });
 
@@ -490,5 +527,15 @@ describe('gossip options', () => {
     await network.clock.advance(0);
     expect(network.groups).toEqual(['ff02::4321 ::%lo']);
     await six.discovery.stop();
+    const eth0 = { ...LOOPBACK, name: 'eth0', address: 'fe80::1', family: 'IPv6' as const, internal: false };
+    network.interfaces = [LOOPBACK, eth0];
+    const zoned = await seeker(
+      'a@x',
+      { multicastIf: 'eth0', multicastAddr: ['ff02::4321', 'ff02::4321%lo'] },
+      network.env,
+    );
+    await network.clock.advance(0);
+    expect(network.groups).toEqual(['ff02::4321 ::%eth0', 'ff02::4321%lo ::%lo']);
+    await zoned.discovery.stop();
   });
 });

@@ -90,7 +90,7 @@ describe('the gossip machine', () => {
     const pauses: number[] = [];
     for (let i = 0; i < 9; i++) {
       walk.step('failed');
-      expect(walk.snapshot.value).toBe('backingOff');
+      expect(walk.snapshot.matches('backingOff')).toBe(true);
       pauses.push(Number(walk.last.find((wish) => wish.startsWith('+reopenPause'))?.split(' ')[1]));
       walk.step(REOPEN_TIMER);
       expect(walk.last).toContain('openSocket');
@@ -119,6 +119,22 @@ describe('the gossip machine', () => {
     walk.step('opened');
     expect(walk.snapshot.context.burstSent).toBe(1);
     expect(new Walk().step('failed').step('network_changed').last).toContain('openSocket');
+  });
+
+  it('looks at the interfaces every two seconds, open or not, and a look delays nothing else', () => {
+    for (const [walk, state] of [
+      [beating(), 'open.network.watching'],
+      [new Walk().step('failed'), 'backingOff.watching'],
+    ] as const) {
+      const before = walk.snapshot.value;
+      walk.step(`xstate.after.networkLook.gossip.${state}`);
+      expect(walk.last).toEqual([
+        `-networkLook.gossip.${state}`,
+        'lookAtNetwork',
+        `+networkLook.gossip.${state} 2000`,
+      ]);
+      expect(walk.snapshot.value).toEqual(before);
+    }
   });
 
   it('calls a group deaf after two seconds without an own datagram, and takes it back when one comes', () => {

@@ -15,6 +15,9 @@ export function familyOf(address: string): Family | undefined {
   return URL.canParse(`http://[${bare}]/`) ? 'IPv6' : undefined;
 }
 
+/** The interface that an IPv6 address names behind its `%`. */
+export const zoneOf = (address: string): string | undefined => address.split('%')[1];
+
 /** Whether an address is a multicast group: 224.0.0.0/4 or ff00::/8. */
 export function isGroup(address: string): boolean {
   if (familyOf(address) === 'IPv6') return /^ff[0-9a-f]{2}:/i.test(address);
@@ -42,7 +45,7 @@ export function findInterface(
   );
 }
 
-/** For people: `lo 127.0.0.1, eth0 10.0.0.5`. */
+/** For people: `interfaces here: lo 127.0.0.1, eth0 10.0.0.5`. */
 export function listInterfaces(interfaces: readonly NetworkInterface[]): string {
   if (interfaces.length === 0) return 'this machine has no network interface that is up';
   return `interfaces here: ${interfaces.map((one) => `${one.name} ${one.address}`).join(', ')}`;

@@ -9,6 +9,7 @@ import {
   isAny,
   isGroup,
   listInterfaces,
+  zoneOf,
 } from './address.ts';
 import { checkKeys, described as shown } from './strategy-options.ts';
 
@@ -22,7 +23,8 @@ export interface GossipOptions {
    */
   readonly ifAddr?: string;
   /**
-   * Group or groups to join and to send to; with `broadcastOnly`, broadcast addresses to send to.
+   * Group or groups to join and to send to; with `broadcastOnly`, broadcast addresses to send to. An IPv6 group may name its
+   * interface (`ff02::fb%eth0`), whatever `multicastIf` says for the others.
    * @default both of libcluster's: "230.1.1.251" (to 3.2) and "233.252.1.32" (since 3.3); with `broadcastOnly`
    *   "255.255.255.255"
    */
@@ -82,6 +84,15 @@ export interface SocketPlan {
   readonly interfaceAddress: string | undefined;
   readonly targets: readonly string[];
 }
+
+/** What a group is joined on: its zone, or else what carries the socket's multicast. */
+export const interfaceOf = (group: string, { interfaceAddress }: SocketPlan): string | undefined => {
+  const zone = zoneOf(group);
+  return zone === undefined ? interfaceAddress : onZone(zone);
+};
+
+/** IPv6 names an interface by its zone. */
+const onZone = (name: string): string => `::%${name}`;
 
 const KNOWN = [
   'port',
@@ -188,7 +199,7 @@ function targetsOf(options: GossipOptions): readonly string[] {
   const { multicastAddr, broadcastOnly } = options;
   if (multicastAddr === undefined)
     return broadcastOnly ? GOSSIP_DEFAULTS.broadcastAddr : GOSSIP_DEFAULTS.multicastAddr;
-  return [...new Set(typeof multicastAddr === 'string' ? [multicastAddr] : multicastAddr)];
+  return [...new Set(Array.isArray(multicastAddr) ? multicastAddr : [multicastAddr])];
 }
 
 function checkTarget(target: unknown, broadcastOnly: boolean): void {
@@ -215,15 +226,21 @@ export function planGossip(options: GossipOptions, interfaces: readonly NetworkI
   if (!isAny(ifAddr) && findInterface(interfaces, ifAddr) === undefined)
     throw new OptionsError(
       'gossip.ifAddr',
-      `gossip ifAddr "${ifAddr}" is no address of this machine; "0.0.0.0" would do, or one of these: ${listInterfaces(interfaces)}`,
+      `gossip ifAddr "${ifAddr}" is no address of this machine; "0.0.0.0" would do, or one of its own; ${listInterfaces(interfaces)}`,
     );
   const chosen = multicastIf === undefined ? undefined : findInterface(interfaces, multicastIf);
   if (multicastIf !== undefined && chosen === undefined)
     throw new OptionsError(
       'gossip.multicastIf',
-      `gossip multicastIf "${multicastIf}" is no interface of this machine; leave it out, or choose: ${listInterfaces(interfaces)}`,
+      `gossip multicastIf "${multicastIf}" is no interface of this machine; leave it out, or choose one; ${listInterfaces(interfaces)}`,
     );
   const targets = targetsOf(options);
+  const astray = unknownZone(options, interfaces);
+  if (astray !== undefined)
+    throw new OptionsError(
+      'gossip.multicastAddr',
+      `gossip multicastAddr "${astray}": "${zoneOf(astray)}" is no interface of this machine; leave it out, or choose one; ${listInterfaces(interfaces)}`,
+    );
   const sockets = (['IPv4', 'IPv6'] as const)
     .map((family) => ({ family, targets: targets.filter((target) => familyOf(target) === family) }))
     .filter((plan) => plan.targets.length > 0)
@@ -244,19 +261,29 @@ export function planGossip(options: GossipOptions, interfaces: readonly NetworkI
   };
 }
 
-/** IPv4 names an interface by one of its addresses, IPv6 by its zone. */
+/** The first group whose zone is the name of no interface here that is up. */
+export const unknownZone = (
+  options: GossipOptions,
+  interfaces: readonly NetworkInterface[],
+): string | undefined =>
+  targetsOf(options).find((target) => {
+    const zone = zoneOf(target);
+    return zone !== undefined && !interfaces.some(({ name }) => name === zone);
+  });
+
+/** IPv4 names an interface by one of its addresses. */
 function interfaceFor(
   family: Family,
   chosen: NetworkInterface,
   asked: string,
   interfaces: readonly NetworkInterface[],
 ): string {
-  if (family === 'IPv6') return `::%${chosen.name}`;
+  if (family === 'IPv6') return onZone(chosen.name);
   if (familyOf(asked) === 'IPv4') return asked;
   const own = interfaces.find((one) => one.name === chosen.name && one.family === 'IPv4');
   if (own !== undefined) return own.address;
   throw new OptionsError(
     'gossip.multicastIf',
-    `gossip multicastIf "${asked}" has no IPv4 address, which an IPv4 group needs; choose: ${listInterfaces(interfaces)}`,
+    `gossip multicastIf "${asked}" has no IPv4 address, which an IPv4 group needs; choose another; ${listInterfaces(interfaces)}`,
   );
 }

@@ -1,5 +1,6 @@
 import { createActor } from 'xstate';
-import type { DatagramSocket, RemoteInfo } from '../env/index.ts';
+import type { DatagramSocket, NetworkInterface, RemoteInfo } from '../env/index.ts';
+import { OptionsError } from '../errors.ts';
 import {
   encryptedFormat,
   GossipWire,
@@ -11,15 +12,17 @@ import {
   sealedFormat,
   shortestPauseMs,
 } from '../gossip/index.ts';
-import { listInterfaces } from './address.ts';
+import { listInterfaces, zoneOf } from './address.ts';
 import {
   checkGossipOptions,
   GOSSIP_DEFAULTS,
   type GossipOptions,
   type GossipPlan,
+  interfaceOf,
   planGossip,
   type SocketPlan,
   secretsOf,
+  unknownZone,
 } from './gossip-options.ts';
 import type { Strategy, StrategyContext, StrategyHandle } from './strategy.ts';
 
@@ -51,16 +54,25 @@ export function gossip(options: GossipOptions = {}): Strategy {
  * machine has, but that is not up yet, is waited for.
  */
 function checkHere(options: GossipOptions, { env: { host }, logger }: StrategyContext): void {
+  const interfaces = host.interfaces();
   try {
-    planGossip(options, host.interfaces());
+    planGossip(options, interfaces);
   } catch (error) {
-    const { multicastIf } = options;
-    if (multicastIf === undefined || host.hasInterface?.(multicastIf) !== true) throw error;
-    logger.warning(
-      'discovery',
-      `gossip: multicastIf "${multicastIf}" is down or has no address yet; waiting for it`,
-    );
+    const name = missingInterface(error, options, interfaces);
+    if (name === undefined || host.hasInterface?.(name) !== true) throw error;
+    logger.warning('discovery', `gossip: interface "${name}" is down or has no address yet; waiting for it`);
   }
+}
+
+/** The interface for want of which there is no plan. */
+function missingInterface(
+  error: unknown,
+  options: GossipOptions,
+  interfaces: readonly NetworkInterface[],
+): string | undefined {
+  if (!(error instanceof OptionsError)) return undefined;
+  if (error.option === 'gossip.multicastIf') return options.multicastIf;
+  return error.option === 'gossip.multicastAddr' ? zoneOf(unknownZone(options, interfaces) ?? '') : undefined;
 }
 
 const EXPLANATIONS: Readonly<Record<IgnoredCause, string>> = {
@@ -114,6 +126,7 @@ class GossipDriver {
           reportDeaf: () => this.#reportDeaf(),
           reportHearing: () => this.#reportHearing(),
           reportSilence: () => this.#reportSilence(),
+          lookAtNetwork: () => this.#lookAtNetwork(),
         },
         delays: {
           heartbeatPause: () =>
@@ -181,7 +194,8 @@ class GossipDriver {
     this.#actor.send({ type: 'opened' });
   }
 
-  async #openOne(plan: GossipPlan, { family, host, interfaceAddress, targets }: SocketPlan, opening: number) {
+  async #openOne(plan: GossipPlan, socketPlan: SocketPlan, opening: number): Promise<void> {
+    const { family, host, interfaceAddress, targets } = socketPlan;
     const { env, telemetry, logger } = this.#context;
     const socket = await env.datagrams.open(
       { family, host, port: plan.port },
@@ -211,11 +225,11 @@ class GossipDriver {
       socket.setMulticastLoopback(true);
       for (const group of targets)
         try {
-          socket.addMembership(group, interfaceAddress);
+          socket.addMembership(group, interfaceOf(group, socketPlan));
           joined.push(group);
         } catch (error) {
           problem = new Error(
-            `cannot join group ${group} on ${interfaceAddress ?? "the system's interface for multicast"}: ${messageOf(error)}; ${listInterfaces(env.host.interfaces())}`,
+            `cannot join group ${group} on ${interfaceOf(group, socketPlan) ?? "the system's interface for multicast"}: ${messageOf(error)}; ${listInterfaces(env.host.interfaces())}`,
             { cause: error },
           );
         }
@@ -235,11 +249,6 @@ class GossipDriver {
 
   #sendHeartbeat(): void {
     const { env, logger } = this.#context;
-    if (fingerprint(env.host.interfaces()) !== this.#network) {
-      logger.info('discovery', 'gossip: the network interfaces have changed; joining again');
-      this.#actor.send({ type: 'network_changed' });
-      return;
-    }
     this.#heardOwn = false;
     logger.debug('discovery', () => `gossip: heartbeat to ${this.#describe()}`);
     const random = (count: number) => env.random.bytes(count);
@@ -288,6 +297,13 @@ class GossipDriver {
       default:
         word satisfies never;
     }
+  }
+
+  #lookAtNetwork(): void {
+    const { env, logger } = this.#context;
+    if (fingerprint(env.host.interfaces()) === this.#network) return;
+    logger.info('discovery', 'gossip: the network interfaces have changed; joining again');
+    this.#actor.send({ type: 'network_changed' });
   }
 
   #reportDeaf(): void {

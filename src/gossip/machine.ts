@@ -35,6 +35,11 @@ export const LOOP_PROOF_MS = 2_000;
 export const loopSilenceMs = (longestPauseMs: number): number => 3 * longestPauseMs + LOOP_PROOF_MS;
 /** Pause before groups that stay deaf are joined anew: whatever was in the way may be gone. */
 export const DEAF_RETRY_MS = 60_000;
+/**
+ * How often the machine's interfaces are looked at: as often as most heartbeats come, so that a network that comes up is
+ * joined within seconds, however long the pauses between heartbeats or attempts are.
+ */
+export const NETWORK_LOOK_MS = 2_000;
 /** Pauses between attempts to open the socket: doubling from the first to the longest. */
 export const FIRST_REOPEN_PAUSE_MS = 250;
 export const LONGEST_REOPEN_PAUSE_MS = 10_000;
@@ -53,12 +58,17 @@ export type GossipMachineEvent =
   | { readonly type: 'failed' }
   /** One of our own datagrams came back. The driver tells of one for each heartbeat. */
   | { readonly type: 'heard_own' }
-  /** The machine's interfaces or their addresses are not what they were when the socket was opened. */
+  /** The machine's interfaces or their addresses are not what they were when the socket was opened, or was to be. */
   | { readonly type: 'network_changed' }
   | { readonly type: 'stop' };
 
 export const reopenPauseMs = (failures: number): number =>
   Math.min(FIRST_REOPEN_PAUSE_MS * 2 ** Math.max(0, failures - 1), LONGEST_REOPEN_PAUSE_MS);
+
+/** The interfaces are looked at again and again. */
+const WATCHING = {
+  after: { networkLook: { target: 'watching', reenter: true, actions: 'lookAtNetwork' } },
+} as const;
 
 export const gossipMachine = setup({
   types: {
@@ -78,6 +88,8 @@ export const gossipMachine = setup({
     reportHearing: () => {},
     /** Driver: say that groups which were heard have fallen silent and are joined anew. */
     reportSilence: () => {},
+    /** Driver: send `network_changed` if the interfaces are not what they were when a socket was last opened, or tried. */
+    lookAtNetwork: () => {},
     beginBurst: assign({ burstSent: 0 }),
     countBurst: assign({ burstSent: ({ context }) => context.burstSent + 1 }),
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
@@ -99,6 +111,7 @@ export const gossipMachine = setup({
     /** Driver: by the longest pause of its options. */
     loopSilence: loopSilenceMs(MAX_HEARTBEAT_PAUSE_MS),
     deafRetry: DEAF_RETRY_MS,
+    networkLook: NETWORK_LOOK_MS,
   },
 }).createMachine({
   id: 'gossip',
@@ -116,6 +129,9 @@ export const gossipMachine = setup({
     backingOff: {
       after: { reopenPause: 'opening' },
       on: { network_changed: 'opening', stop: 'stopped' },
+      // A state of its own, so that a look does not begin the pause anew.
+      initial: 'watching',
+      states: { watching: WATCHING },
     },
     open: {
       type: 'parallel',
@@ -126,6 +142,7 @@ export const gossipMachine = setup({
         stop: 'stopped',
       },
       states: {
+        network: { initial: 'watching', states: { watching: WATCHING } },
         heartbeats: {
           initial: 'bursting',
           states: {
