@@ -3,7 +3,8 @@
  * `nodedown`, `log`, and `message` with the size of what its process `sink` gets. Lines on stdin: "counters" is answered
  * with `counters`; "debug on" and "debug off" switch discovery's lines; "blast NODE BYTES" sends a binary to the sink there; "hold BYTES" stops reading, and says `held`, once so
  * much more has come, and "go" reads on; "register NAME" names a new process in the whole cluster, and `registered` says
- * whether it could; "names" is answered with `names`, who has which, and who is a member. Ends on SIGTERM, or when stdin ends.
+ * whether it could; "names" is answered with `names`, who has which, and who is a member; "ping NODE" with
+ * `pong`, and how long it took. Ends on SIGTERM, or when stdin ends.
  */
 import { createInterface } from 'node:readline';
 import type { Stream } from '../../../src/env/streams.ts';
@@ -52,6 +53,11 @@ const register = async (name: string): Promise<void> => {
   });
   say({ event: 'registered', name, done: await node.global.register(name, pid, { ifTaken: 'false' }) });
 };
+const ping = async (name: string): Promise<void> => {
+  const sinceMs = performance.now();
+  await node.ping(name);
+  say({ event: 'pong', name, ms: performance.now() - sinceMs });
+};
 const stop = async (): Promise<void> => {
   await node.stop();
   process.exit(0);
@@ -65,6 +71,7 @@ lines.on('line', (line) => {
   if (command === 'blast') node.send(at(words[0]!, 'sink'), new Uint8Array(Number(words[1])));
   if (command === 'hold') holdAfterBytes = Number(words[0]);
   if (command === 'register') void register(words[0]!);
+  if (command === 'ping') void ping(words[0]!);
   if (command === 'names')
     say({
       event: 'names',
