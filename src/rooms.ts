@@ -82,6 +82,8 @@ export class Rooms {
     this.#epmd = this.#makeKeeper();
     this.locator = new Locator({
       nodePort: options.epmd.nodePort,
+      usesMapper: options.epmd.mode !== 'off',
+      maxHeard: options.limits.connectQueueNames,
       lookup: (alive, host, wait) => this.#epmd.lookup(alive, host, wait),
     });
   }
