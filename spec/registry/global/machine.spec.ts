@@ -74,6 +74,25 @@ describe('two name servers that meet', () => {
       },
     );
 
+  under('tell all members of both sides what both have alike, also one that has lost it', (world) => {
+    const sides = [
+      ['a@h', 'b@h', 'c@h'],
+      ['d@h', 'e@h'],
+    ] as const;
+    world.start(...sides.flat());
+    for (const [first, ...others] of sides) for (const node of others) world.connect(first, node);
+    world.settle();
+    const pid = world.register('b@h', 'x');
+    world.settle();
+    const table = (node: string) => world.members.get(node)!.table;
+    // It came with the names of a member that has lost b meanwhile.
+    table('d@h').add(table('a@h').get('x')!);
+    table('c@h').delete('x');
+    world.connect('a@h', 'd@h');
+    quiet(world);
+    for (const node of sides.flat()) expect(table(node).get('x')?.pid).toBe(pid);
+  });
+
   under('free a name that neither is to keep', (world) => {
     const [a, b] = world.start('a@h', 'b@h');
     for (const node of ['a@h', 'b@h']) world.register(node, 'x', world.spawn(node), NOTIFY_ALL);

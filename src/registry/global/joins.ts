@@ -64,6 +64,8 @@ interface Join {
   lock: Lock | undefined;
   /** His names, if they came before we heard of the lock. */
   names: readonly NameEntry[] | undefined;
+  /** Names that both sides have for the same process. */
+  shared: readonly NameOp[];
   /** What we change for sure, while resolvers run. */
   draft: readonly NameOp[] | undefined;
   /** Our decisions, while his are awaited; his, while ours are. */
@@ -124,6 +126,7 @@ export class Joins {
       his: undefined,
       lock: undefined,
       names: undefined,
+      shared: [],
       draft: undefined,
       ops: undefined,
       result: undefined,
@@ -230,16 +233,25 @@ export class Joins {
     if (join.lock !== undefined) this.#compare(join, names);
   }
 
-  /** What is new is added; what is known and different is a clash, which the smaller node decides. */
+  /**
+   * What is new is added; what is known and different is a clash, which the smaller node decides. What both have alike is left
+   * of a time when they belonged together: others of either side may have lost it since, so all are told. (OTP tells nobody.)
+   */
   #compare(join: Join, names: readonly NameEntry[]): void {
     const { members, table, wishes } = this.#o;
     const ops: NameOp[] = [];
-    for (const { name, pid, resolver } of names)
-      if (table.get(name) === undefined) ops.push({ name, insert: { pid, resolver } });
+    const shared: NameOp[] = [];
+    for (const { name, pid, resolver } of names) {
+      const held = table.get(name);
+      if (held === undefined) ops.push({ name, insert: { pid, resolver } });
+      else if (held.pid === pid) shared.push({ name, insert: held });
+    }
+    ops.push(...shared);
+    join.shared = shared;
     const clashes = this.#clashes(names);
     join.clashes = clashes;
     const isOurs = compareTerms(atom(members.self), atom(join.node)) < 0;
-    if (clashes.length === 0 || !isOurs) this.#decided(join, ops, []);
+    if (clashes.length === 0 || !isOurs) this.#decided(join, ops, shared);
     else {
       join.draft = ops;
       wishes.add({ type: 'resolve', node: join.node, tag: join.myTag, clashes });
@@ -265,7 +277,7 @@ export class Joins {
     const join = this.#current(node, myTag);
     if (join?.draft === undefined) return;
     const ops = [...join.draft];
-    const forHim: NameOp[] = [];
+    const forHim: NameOp[] = [...join.shared];
     join.draft = undefined;
     for (const [index, { name, ours, his, resolver, hisResolver }] of join.clashes.entries()) {
       const answer = answers[index];
