@@ -1,5 +1,6 @@
 import type { Pid } from '../../term/identifiers.ts';
 import { TermMap } from '../../term/term-map.ts';
+import { ByPid } from '../by-pid.ts';
 import type { ExternalName, NameEntry } from './messages.ts';
 
 /**
@@ -9,8 +10,7 @@ import type { ExternalName, NameEntry } from './messages.ts';
  */
 export class NameTable {
   readonly #names = new TermMap<NameEntry>();
-  /** Names by holder; nearly all have one. */
-  readonly #byPid = new Map<Pid, NameEntry | NameEntry[]>();
+  readonly #byPid = new ByPid<NameEntry>();
   /** Names that a BEAM node registered for a C node: we only pass them on. */
   readonly external = new TermMap<ExternalName>();
 
@@ -27,17 +27,13 @@ export class NameTable {
   }
 
   of(pid: Pid): readonly NameEntry[] {
-    const held = this.#byPid.get(pid);
-    return held === undefined ? [] : Array.isArray(held) ? held : [held];
+    return this.#byPid.of(pid);
   }
 
   /** Gives a name that nobody has. */
   add(entry: NameEntry): void {
     this.#names.set(entry.name, entry);
-    const held = this.#byPid.get(entry.pid);
-    if (held === undefined) this.#byPid.set(entry.pid, entry);
-    else if (Array.isArray(held)) held.push(entry);
-    else this.#byPid.set(entry.pid, [held, entry]);
+    this.#byPid.add(entry.pid, entry);
   }
 
   /** Frees a name; gives who had it. */
@@ -46,10 +42,7 @@ export class NameTable {
     if (entry === undefined) return undefined;
     this.#names.delete(name);
     this.external.delete(name);
-    const held = this.#byPid.get(entry.pid);
-    if (!Array.isArray(held)) this.#byPid.delete(entry.pid);
-    else if (held.length === 2) this.#byPid.set(entry.pid, held[held[0] === entry ? 1 : 0]!);
-    else held.splice(held.indexOf(entry), 1);
+    this.#byPid.remove(entry.pid, entry);
     return entry;
   }
 }

@@ -1,6 +1,7 @@
 import type { Pid } from '../../term/identifiers.ts';
 import { TermMap } from '../../term/term-map.ts';
 import type { Tuple } from '../../term/tuple.ts';
+import { ByPid } from '../by-pid.ts';
 import { Members } from './members.ts';
 import {
   discoverMessage,
@@ -87,7 +88,7 @@ export class ScopeMachine {
   #self: Pid | undefined = undefined;
   readonly #groups = new TermMap<Group>();
   /** The groups of each local member, one entry for each time it joined. */
-  readonly #local = new Map<Pid, Group[]>();
+  readonly #local = new ByPid<Group>();
   readonly #peers = new Map<Pid, Peer>();
   /** Nodes that were asked and have not answered; whether they were told our members. */
   readonly #asked = new Map<string, { told: boolean }>();
@@ -130,7 +131,7 @@ export class ScopeMachine {
     switch (event.type) {
       case 'start':
         this.#self = event.self;
-        for (const pid of this.#local.keys()) this.#wish({ type: 'monitor', pid });
+        for (const pid of this.#local.pids()) this.#wish({ type: 'monitor', pid });
         for (const node of event.nodes) this.#ask(node);
         return;
       case 'stop':
@@ -170,12 +171,7 @@ export class ScopeMachine {
     group.local ??= new Members();
     for (const pid of pids) {
       group.local.add(pid);
-      const groups = this.#local.get(pid);
-      if (groups !== undefined) groups.push(group);
-      else {
-        this.#local.set(pid, [group]);
-        this.#wish({ type: 'monitor', pid });
-      }
+      if (this.#local.add(pid, group)) this.#wish({ type: 'monitor', pid });
     }
     this.#tellPeers((self) => inParts(pids).map((part) => joinMessage(self, term, part)));
     this.#wish({ type: 'tell', change: 'join', group: term, pids });
@@ -189,11 +185,7 @@ export class ScopeMachine {
     for (const pid of pids) {
       if (!group.local.remove(pid)) continue;
       left.push(pid);
-      const groups = this.#local.get(pid)!;
-      groups.splice(groups.lastIndexOf(group), 1);
-      if (groups.length > 0) continue;
-      this.#local.delete(pid);
-      this.#wish({ type: 'demonitor', pid });
+      if (this.#local.remove(pid, group)) this.#wish({ type: 'demonitor', pid });
     }
     if (left.length === 0) return;
     this.#tidy(group);
@@ -204,8 +196,8 @@ export class ScopeMachine {
   #down(pid: Pid): void {
     const peer = this.#peers.get(pid);
     if (peer !== undefined) this.#drop(peer);
-    const groups = this.#local.get(pid);
-    if (groups === undefined) return;
+    const groups = this.#local.of(pid);
+    if (groups.length === 0) return;
     this.#local.delete(pid);
     for (const group of groups) {
       group.local!.remove(pid);
