@@ -1,7 +1,7 @@
 import type { Pid } from '../term/identifiers.ts';
 
 /**
- * What each of many processes has: nearly always one thing, which then costs no list of its own (56 bytes a process), at times
+ * What each of many processes has: nearly always one thing, which then costs no list of its own, at times
  * several, in the order they were added and each as often. Things are objects, never arrays.
  */
 export class ByPid<T extends object> {
