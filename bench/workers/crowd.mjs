@@ -12,13 +12,18 @@ const formats = {
   sealed: [undefined, sealedFormat(['secret'])],
 };
 
-/** Speaks for `ms`, each name every 4 to 5 s as in a cluster of more than a hundred, to each group. Gives the datagrams. */
-async function speak({ names, form, port, groups, multicastIf, ms }) {
+/**
+ * Speaks for `ms`, each name every 4 to 5 s as in a cluster of more than a hundred, or `pace` times as often, to each
+ * group. Gives the datagrams.
+ */
+async function speak({ names, form, port, groups, multicastIf, ms, pace }) {
   const socket = createSocket('udp4');
   await new Promise((resolve) => socket.bind(0, resolve));
   socket.setMulticastInterface(multicastIf);
   const wires = names.map((name) => new GossipWire({ name, port: 4000, creation: 1 }, ...formats[form]));
-  const due = wires.map((wire) => ({ wire, atMs: Math.random() * 4_500 })).sort((a, b) => a.atMs - b.atMs);
+  const due = wires
+    .map((wire) => ({ wire, atMs: (Math.random() * 4_500) / pace }))
+    .sort((a, b) => a.atMs - b.atMs);
   const startMs = performance.now();
   let sent = 0;
   for (;;) {
@@ -32,7 +37,7 @@ async function speak({ names, form, port, groups, multicastIf, ms }) {
           sent += 1;
         }
       // In the order of their times: behind a later one they would wait for it, and go out in ever larger bunches.
-      const atMs = nowMs + 4_000 + Math.random() * 1_000;
+      const atMs = nowMs + (4_000 + Math.random() * 1_000) / pace;
       let at = due.length;
       while (at > 0 && due[at - 1].atMs > atMs) at -= 1;
       due.splice(at, 0, { wire, atMs });

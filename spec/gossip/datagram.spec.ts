@@ -1,3 +1,4 @@
+import { createCipheriv, createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encryptedFormat, isNodeName, MAX_DATAGRAM_BYTES, plainFormat } from '../../src/gossip/index.ts';
@@ -56,6 +57,19 @@ describe('gossip datagrams', () => {
   it('under another secret are undecryptable', () => {
     const datagram = encryptedFormat('ours').encode('a@b', new Uint8Array(16));
     expect(encryptedFormat('theirs').decode(datagram)).toEqual({ ignored: 'undecryptable' });
+  });
+
+  it('are undecryptable when their padding is longer than a block, as libcluster takes them', () => {
+    const key = createHash('sha256').update('s').digest();
+    const sealedWith = (count: number): Buffer => {
+      const text = heartbeat(atoms({ node: atom('a@b') }));
+      const padded = Buffer.concat([text, Buffer.alloc(count, count)]);
+      const cipher = createCipheriv('aes-256-cbc', key, Buffer.alloc(16)).setAutoPadding(false);
+      return Buffer.concat([Buffer.alloc(16), cipher.update(padded), cipher.final()]);
+    };
+    const usual = 16 - (heartbeat(atoms({ node: atom('a@b') })).length % 16);
+    expect(encryptedFormat('s').decode(sealedWith(usual))).toEqual({ node: 'a@b' });
+    expect(encryptedFormat('s').decode(sealedWith(usual + 16))).toEqual({ ignored: 'undecryptable' });
   });
 
   it('say why they are ignored', () => {

@@ -66,6 +66,15 @@ describe('freshness', () => {
     expect(theirs.judge(beat(2, WALL_MS + 5_000 + 200_000), 5_000, WALL_MS + 5_000)).toBe('fresh');
   });
 
+  it('keeps hearing, for hours, a sender whose clock and ours stay an hour apart', () => {
+    const freshness = new Freshness();
+    freshness.judge(beat(1, WALL_MS), 0, WALL_MS);
+    for (let count = 1; count <= 1_000; count++) {
+      const atMs = count * 10_000;
+      expect(freshness.judge(beat(1 + count, WALL_MS + atMs), atMs, WALL_MS + atMs + HOUR_MS)).toBe('fresh');
+    }
+  });
+
   it('refuses what was held back, though its number is new, whatever our wall clock says', () => {
     const freshness = new Freshness();
     freshness.judge(beat(1, WALL_MS), 0, WALL_MS);

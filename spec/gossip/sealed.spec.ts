@@ -149,6 +149,17 @@ describe('the gossip wire', () => {
       expect(wire.hear(one!, at(2_000))).toEqual({ type: 'ignored', cause: 'reflected' });
   });
 
+  it('does not take a recording of its earlier life for a proof that it hears itself', () => {
+    const [earlier] = sealed({ ...self, creation: 99 }).datagrams(500, bytes);
+    expect(sealed(self).hear(earlier!, at(1_000))).toEqual({ type: 'ignored', cause: 'reflected' });
+  });
+
+  it('that hears both forms calls a wrong seal undecryptable, and what has neither form too', () => {
+    const [datagram] = new GossipWire(peer, undefined, theirs).datagrams(1_000, bytes);
+    for (const one of [datagram!, new Uint8Array(100)])
+      expect(mixed(self).hear(one, at(1_000))).toEqual({ type: 'ignored', cause: 'undecryptable' });
+  });
+
   it('goes on above its sequence when only the gossip starts again', () => {
     const hearer = sealed(self);
     for (const wallMs of [1_000, 1_001, 1_050])
