@@ -173,6 +173,38 @@ describe('discovery', () => {
     await discovery.stop();
   });
 
+  it('does so also when that connection came and went between two attempts', async () => {
+    const { discovery, peers, clock, lines } = start({ fixed: hosts(['a@x'], { interval: 100 }) });
+    peers.outcome = () => 'refused';
+    await discovery.start();
+    await clock.advance(300_000);
+    const attempts = peers.attempts.length;
+    expect(lines).toHaveLength(1);
+    peers.up.add('a@x');
+    await clock.advance(50);
+    peers.up.delete('a@x');
+    discovery.nodeDown('a@x', 'connection_closed');
+    await clock.advance(62_000);
+    expect(peers.attempts.length).toBeGreaterThan(attempts);
+    expect(lines.map(({ level }) => level)).toEqual(['warning', 'warning']);
+    await discovery.stop();
+  });
+
+  it('remembers a bounded number of failures: who is forgotten is told of once more', async () => {
+    const strategy = manual();
+    const inWorld = world();
+    const { discovery, peers, clock, lines } = start({ lan: strategy }, inWorld, { connectQueue: 2 });
+    peers.outcome = () => 'refused';
+    await discovery.start();
+    for (const name of ['a@x', 'b@x', 'c@x', 'a@x']) {
+      strategy.contexts[0]?.found(name);
+      await clock.advance(2_000);
+    }
+    expect(peers.attempts.map(({ name }) => name)).toEqual(['a@x', 'b@x', 'c@x', 'a@x']);
+    expect(lines.map(({ message }) => message.split(' ')[4])).toEqual(['a@x,', 'b@x,', 'c@x,', 'a@x,']);
+    await discovery.stop();
+  });
+
   it('writes few lines about many nodes that cannot be reached', async () => {
     const strategy = manual();
     const { discovery, peers, clock, lines } = start({ lan: strategy });
@@ -248,7 +280,9 @@ describe('discovery', () => {
   it('publishes each outcome with topology, node, reason and duration', async () => {
     const events: unknown[] = [];
     const keep = (message: unknown): void => void events.push(message);
-    const channels = ['beamish:discovery.connected', 'beamish:discovery.connect_failed'];
+    const channels = ['connected', 'connect_failed', 'disconnected'].map(
+      (event) => `beamish:discovery.${event}`,
+    );
     for (const name of channels) subscribe(name, keep);
     onTestFinished(() => {
       for (const name of channels) unsubscribe(name, keep);
@@ -269,6 +303,13 @@ describe('discovery', () => {
       },
       { node: 'self@here', topology: 'fixed', peer: 'a@x', durationMs: 5 },
     ]);
+    const [upAtMs = 0] = peers.attempts.slice(1).map(({ atMs }) => atMs + 5);
+    events.length = 0;
+    discovery.nodeDown('a@x', 'net_tick_timeout');
+    // It came back by itself, and what is lost then is not this topology's doing.
+    discovery.nodeDown('a@x', 'connection_closed');
+    const disconnected = { reason: 'net_tick_timeout', durationMs: 1_000 - upAtMs };
+    expect(events).toEqual([{ node: 'self@here', topology: 'fixed', peer: 'a@x', ...disconnected }]);
     await discovery.stop();
   });
 
