@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { atom } from '../../../src/term/atom.ts';
 import { internPid, type Pid } from '../../../src/term/identifiers.ts';
 import { tuple } from '../../../src/term/tuple.ts';
-import { NOTIFY_ALL, World } from './world.ts';
+import { NOTIFY_ALL, SILENT, World } from './world.ts';
 
 const SEEDS = Array.from({ length: 20 }, (_, seed) => seed);
 
@@ -91,6 +91,30 @@ describe('two name servers that meet', () => {
     world.connect('a@h', 'd@h');
     quiet(world);
     for (const node of sides.flat()) expect(table(node).get('x')?.pid).toBe(pid);
+  });
+
+  under('leave a name to the other side when whoever would decide does not answer', (world) => {
+    const [a, b] = world.start('a@h', 'b@h');
+    world.register('a@h', 'x', world.spawn('a@h'), SILENT);
+    const his = world.register('b@h', 'x');
+    world.connect('a@h', 'b@h');
+    quiet(world);
+    for (const member of [a!, b!]) expect(member.table.get('x')?.pid).toBe(his);
+  });
+
+  under('wait for no lock that the other side cannot have', (world) => {
+    const all = world.start('a@h', 'b@h', 'c@h', 'd@h', 'e@h');
+    world.connect('a@h', 'b@h');
+    world.connect('c@h', 'd@h');
+    world.settle();
+    // Three pairs want to join at once, and everybody registers.
+    for (const [one, other] of ['ac', 'bd', 'ae']) world.connect(`${one}@h`, `${other}@h`);
+    for (const { name } of all) world.register(name, `of ${name}`);
+    const sinceMs = world.nowMs;
+    quiet(world);
+    expect(world.components()).toHaveLength(1);
+    expect(all.map(({ counters }) => counters['global.given_up'])).toEqual(all.map(() => undefined));
+    expect(world.nowMs - sinceMs).toBeLessThan(20_000);
   });
 
   under('free a name that neither is to keep', (world) => {

@@ -3,6 +3,7 @@
  * world hands it over, the links in an order that the seed draws. Time is a number; it moves when nothing else can.
  */
 
+import { FAILED } from '../../../src/registry/global/joins.ts';
 import { type GlobalEvent, GlobalMachine, MALFORMED } from '../../../src/registry/global/machine.ts';
 import { NameTable } from '../../../src/registry/global/names.ts';
 import type { Change } from '../../../src/registry/global/registrar.ts';
@@ -16,6 +17,9 @@ import { SeededRandom } from '../../../src/testing/seeded-random.ts';
 
 export const RANDOM_EXIT = new ExternalFun(atom('global'), atom('random_exit_name'), 3);
 export const NOTIFY_ALL = new ExternalFun(atom('global'), atom('notify_all_name'), 3);
+
+/** One whose node does not answer. */
+export const SILENT = new ExternalFun(atom('silent'), atom('resolve'), 3);
 
 type Packet =
   | { readonly kind: 'cast' | 'info'; readonly message: unknown }
@@ -376,6 +380,7 @@ export class World {
       case 'resolve': {
         const answers = wish.clashes.map(({ ours, his, resolver }) => {
           if (resolver === NOTIFY_ALL) return atom('none');
+          if (resolver === SILENT) return FAILED;
           const [kept, lost] = ours.node < his.node ? [ours, his] : [his, ours];
           if (lost.node === name) this.kill(lost);
           else this.#send(name, lost.node, { kind: 'kill', pid: lost });
