@@ -683,7 +683,13 @@ describe('hosts, dns and epmd', () => {
     await discovery.start();
     await clock.advance(100);
     expect(peers.up.size).toBe(2);
+    // A look-up that fails says nothing about anybody, and makes nobody forgotten either.
+    const known = addresses;
+    resolver.addresses = () => Promise.reject(new Error('SERVFAIL'));
+    await clock.advance(10_000);
+    expect([...peers.up]).toEqual(known.map((address) => `app@${address}`));
     addresses = ['10.0.0.2'];
+    resolver.addresses = async () => addresses;
     await clock.advance(10_000);
     expect([...peers.up]).toEqual(['app@10.0.0.2']);
     await discovery.stop();

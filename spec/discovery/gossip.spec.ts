@@ -307,6 +307,26 @@ describe('the gossip driver', () => {
     await second.discovery.stop();
   });
 
+  it('gives up the opening of one family when the socket of the other breaks meanwhile', async () => {
+    const network = fakeNetwork();
+    let open = (): void => {};
+    const second = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    Object.defineProperty(network, 'opensAfter', { get: () => (network.opens === 0 ? undefined : second) });
+    const { discovery } = await seeker('a@x', { multicastAddr: ['230.1.1.251', 'ff02::4321'] }, network.env);
+    await network.clock.advance(100);
+    expect(network.open).toBe(1);
+    network.breakSocket(new Error('ENETDOWN'));
+    open();
+    await network.clock.advance(0);
+    expect([network.opens, network.open]).toEqual([2, 0]);
+    await network.clock.advance(10_000);
+    expect([network.opens, network.open]).toEqual([4, 2]);
+    await discovery.stop();
+    expect([network.open, network.clock.pending]).toEqual([0, 0]);
+  });
+
   it('leaves no socket open whose groups cannot be joined, and names group and interface', async () => {
     const network = fakeNetwork();
     network.refuseGroups = new Error('ENODEV');

@@ -122,7 +122,8 @@ export const gossipMachine = setup({
       entry: 'openSocket',
       on: {
         opened: { target: 'open', actions: 'beginBurst' },
-        failed: { target: 'backingOff', actions: 'countFailure' },
+        // Of two families one may be open, and break, while the other still opens.
+        failed: { target: 'backingOff', actions: ['countFailure', 'closeSocket'] },
         stop: 'stopped',
       },
     },
