@@ -158,6 +158,8 @@ function fakeNetwork(inWorld = world()) {
   const network = {
     ...inWorld,
     loops: true,
+    /** How often a datagram comes back. */
+    echoes: 1,
     refuse: undefined as Error | undefined,
     interfaces: [LOOPBACK] as NetworkInterface[],
     open: 0,
@@ -198,7 +200,8 @@ function fakeNetwork(inWorld = world()) {
           port: 45_892,
           send: async (bytes) => {
             network.sentAtMs.push(inWorld.clock.nowMs());
-            if (network.loops) handlers.message(bytes, { host: '10.0.0.1', port: 45_892 });
+            for (let i = 0; network.loops && i < network.echoes; i++)
+              handlers.message(bytes, { host: '10.0.0.1', port: 45_892 });
           },
           addMembership: (group, on) => {
             if (network.refuseGroups !== undefined) throw network.refuseGroups;
@@ -325,6 +328,44 @@ describe('the gossip driver', () => {
     expect([network.opens, network.open]).toEqual([4, 2]);
     await discovery.stop();
     expect([network.open, network.clock.pending]).toEqual([0, 0]);
+  });
+
+  it('is not disturbed by what an opening that was given up comes to, later', async () => {
+    const network = fakeNetwork();
+    let open = (): void => {};
+    const second = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    Object.defineProperty(network, 'opensAfter', { get: () => (network.opens === 0 ? undefined : second) });
+    const { discovery, telemetry } = await seeker(
+      'a@x',
+      { multicastAddr: ['230.1.1.251', 'ff02::4321'] },
+      network.env,
+    );
+    await network.clock.advance(100);
+    network.breakSocket(new Error('ENETDOWN'));
+    // The next opening has begun when the rest of the first one comes.
+    await network.clock.advance(1_000);
+    open();
+    await network.clock.advance(1_000);
+    expect([network.opens, network.open]).toEqual([4, 2]);
+    expect(telemetry.counter('gossip.socket_failed')).toBe(1);
+    await discovery.stop();
+    expect(network.open).toBe(0);
+  });
+
+  it('is told once for each heartbeat that it hears itself, however often it comes back', async () => {
+    const timers: number[] = [];
+    for (const echoes of [1, 1_000]) {
+      const network = fakeNetwork();
+      network.echoes = echoes;
+      const armed = vi.spyOn(network.clock, 'setTimeout');
+      const { discovery } = await seeker('a@x', { heartbeatPause: 1_000 }, network.env);
+      await network.clock.advance(20_000);
+      timers.push(armed.mock.calls.length / network.sentAtMs.length);
+      await discovery.stop();
+    }
+    expect(timers[1]).toBeLessThan(timers[0]! * 2);
   });
 
   it('leaves no socket open whose groups cannot be joined, and names group and interface', async () => {
