@@ -97,10 +97,14 @@ function erlangJsTerm(value: unknown): unknown {
   return value;
 }
 
-/** One row for each sample and direction. */
-export async function etfRows(): Promise<EtfRow[]> {
-  const rows: EtfRow[] = [];
-  for (const [name, make] of Object.entries(SAMPLES)) {
+/** One sample: how each codec encodes it and decodes it, ours first. */
+interface Race {
+  readonly name: string;
+  readonly contenders: readonly (() => unknown)[];
+}
+
+function races(): Race[] {
+  return Object.entries(SAMPLES).flatMap(([name, make]) => {
     const value = make();
     const writer = new ByteWriter(65_536);
     const decoder = new TermDecoder();
@@ -110,31 +114,45 @@ export async function etfRows(): Promise<EtfRow[]> {
       const given = codec.prepare?.(value) ?? value;
       return { codec, given, bytes: Buffer.from(codec.encode(given)) };
     });
-    const encoding = race([
-      () => {
-        writer.position = 0;
-        encodeInto(writer, value);
-        return writer.position;
+    const encode = (): unknown => {
+      writer.position = 0;
+      encodeInto(writer, value);
+      return writer.position;
+    };
+    const others = prepared.map(({ codec, given, bytes }) => ({
+      encode: () => codec.encode(given),
+      decode: () => codec.decode(bytes),
+    }));
+    return [
+      { name: `encode: ${name}`, contenders: [encode, ...others.map((other) => other.encode)] },
+      {
+        name: `decode: ${name}`,
+        contenders: [() => decoder.decode(etf, 0, etf.length), ...others.map((other) => other.decode)],
       },
-      ...prepared.map(
-        ({ codec, given }) =>
-          () =>
-            codec.encode(given),
-      ),
-    ]);
-    const decoding = race([
-      () => decoder.decode(etf, 0, etf.length),
-      ...prepared.map(
-        ({ codec, bytes }) =>
-          () =>
-            codec.decode(bytes),
-      ),
-    ]);
-    rows.push(row(`encode: ${name}`, encoding), row(`decode: ${name}`, decoding));
+    ];
+  });
+}
+
+/** One row for each sample and direction. */
+export async function etfRows(): Promise<EtfRow[]> {
+  const rows: EtfRow[] = [];
+  for (const { name, contenders } of races()) {
+    rows.push(row(name, race(contenders)));
     await undefined;
   }
   return rows;
 }
+
+/** For a profile: our side of each sample and direction, and how many times `run` does it. */
+export function etfWork(): readonly { readonly name: string; readonly count: number; run(): void }[] {
+  return races().map(({ name, contenders: [ours] }) => {
+    warmUp(ours!);
+    const count = calibrate(ours!) * PROFILED_ROUNDS;
+    return { name, count, run: () => void rate(ours!, count) };
+  });
+}
+
+const PROFILED_ROUNDS = 15;
 
 function row(name: string, [ours = [], ...theirs]: readonly (readonly number[])[]): EtfRow {
   const ratios = OTHERS.map(({ name: other }, i) => ({

@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { beamAvailable } from '../spec/support/beam-node.ts';
 import { etfRows } from './etf.ts';
 import { Fleet } from './fleet.ts';
-import { profileRow } from './profile.ts';
+import { profileEtf, profileRow } from './profile.ts';
 import { describeMachine, machineLines, markdownTable, table } from './report.ts';
 import { median, type Need, type Result, type Row, type Skipped, spread, summarise } from './row.ts';
 import { discoveryRows } from './rows/discovery.ts';
@@ -78,7 +78,11 @@ async function run(): Promise<number> {
   const missing = missingNeeds(rows);
   const machine = describeMachine(!missing.has('erl'));
   console.log(machineLines(machine));
-  if (options.profile) return await profileAll(rows, limitMs, missing);
+  if (options.profile) {
+    const code = await profileAll(rows, limitMs, missing);
+    if (withEtf) console.log(`\n${await profileEtf()}`);
+    return code;
+  }
   const measured = await measureAll(rows, rounds, limitMs, missing);
   const medians = new Map<string, number>();
   for (const row of rows) {

@@ -85,6 +85,8 @@ function registrationRows(size: (typeof CLUSTERS)[number]): readonly Row[] {
       unit: 'µs',
       needs: ['beamish'],
       goals: [{ against: registrations(size, 'BEAM'), atMost: 1 }],
+      // Once to be warm.
+      messages: 2 * NAMES,
       measure: (fleet) =>
         withNodes(fleet, size, async ([first], [, ...peers]) => {
           const ms = await first!.ask<number>('globalRegistrations', { peers, count: NAMES });

@@ -44,6 +44,8 @@ export const groupRows: readonly Row[] = [
     unit: 'joins/s',
     needs: ['beamish'],
     goals: [{ against: title('joins, BEAM'), atLeast: 1 }],
+    // Once to be warm.
+    messages: 2 * MEMBERS,
     measure: (fleet) =>
       beamish(fleet, async (worker) => {
         await worker.ask('groupJoins', { count: MEMBERS });

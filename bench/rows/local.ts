@@ -89,6 +89,7 @@ function beamishRow(local: Local): Row {
     name: `${local.what}, Beamish`,
     unit: local.unit,
     needs: ['beamish'],
+    messages: count,
     goals: [
       { against: `${local.what}, BEAM`, atLeast: local.atLeast },
       ...local.peers.map((peer) => ({ against: `${local.what}, ${peer}` })),

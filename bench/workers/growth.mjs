@@ -4,7 +4,7 @@ import { serve, timed } from './serve.mjs';
 
 const nodes = [];
 
-serve({ start, connectAll, toEach, fanOut, actors, names, joinNames, sizes, heapBytes });
+serve({ start, connectAll, toEach, fanOut, actors, names, joinNames, sizes, heapBytes, mostBytes });
 
 const Counter = actor('counter', (self) => {
   let count = 0;
@@ -49,6 +49,7 @@ async function toEach({ peers, count }) {
 /** One message at a time to `receivers` actors of this node, `rounds` times. */
 async function fanOut({ receivers, rounds }) {
   const [hub] = nodes;
+  const heapBefore = heapBytes();
   const pids = Array.from({ length: receivers }, () => hub.spawn(Counter, []));
   const ms = await timed(async () => {
     for (let round = 0; round < rounds; round++) {
@@ -57,8 +58,9 @@ async function fanOut({ receivers, rounds }) {
     }
     if ((await hub.call(pids.at(-1), 'count')) !== rounds) throw new Error('messages were lost');
   });
+  const bytesEach = (heapBytes() - heapBefore) / receivers;
   for (const pid of pids) hub.exit(pid, 'kill');
-  return ms;
+  return { ms, bytesEach };
 }
 
 /** Spawns `count` actors, sends each one message, and gives times and what each weighs. */
@@ -141,4 +143,9 @@ async function sizes({ peer, bytes, count }) {
 function heapBytes() {
   globalThis.gc();
   return process.memoryUsage().heapUsed;
+}
+
+/** The most memory that this process has had from the system. */
+function mostBytes() {
+  return process.resourceUsage().maxRSS * 1024;
 }
