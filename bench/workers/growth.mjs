@@ -27,14 +27,14 @@ async function connectAll({ peers }) {
   return timed(() => Promise.all(peers.map((peer) => nodes[0].connect(peer))));
 }
 
-/** `count` small messages, the peers taking turns; gives the milliseconds until all have counted theirs. */
-async function toEach({ peers, count }) {
+/** `count` small messages, the peers taking turns of `run` each; gives the milliseconds until all have counted theirs. */
+async function toEach({ peers, count, run }) {
   const [hub] = nodes;
   const sinks = peers.map((peer) => at(peer, 'counter'));
   const before = await Promise.all(sinks.map((sink) => hub.call(sink, 'count')));
   const ms = await timed(async () => {
     for (let i = 0; i < count; i++) {
-      const turn = i % peers.length;
+      const turn = Math.floor(i / run) % peers.length;
       if (!hub.send(sinks[turn], i)) await hub.drained(peers[turn]);
       else if (i % 1024 === 1023) await new Promise(setImmediate);
     }
@@ -46,17 +46,24 @@ async function toEach({ peers, count }) {
   return ms;
 }
 
-/** One message at a time to `receivers` actors of this node, `rounds` times. */
+/**
+ * One message at a time to `receivers` actors of this node, `rounds` times; a round before makes their mailboxes. Gives the
+ * milliseconds, and the heap of each receiver.
+ */
 async function fanOut({ receivers, rounds }) {
   const [hub] = nodes;
   const heapBefore = heapBytes();
   const pids = Array.from({ length: receivers }, () => hub.spawn(Counter, []));
+  const round = async () => {
+    for (const pid of pids) hub.send(pid, 'message');
+    await new Promise(setImmediate);
+  };
+  await round();
+  const last = pids.at(-1);
+  await hub.call(last, 'count');
   const ms = await timed(async () => {
-    for (let round = 0; round < rounds; round++) {
-      for (const pid of pids) hub.send(pid, round);
-      await new Promise(setImmediate);
-    }
-    if ((await hub.call(pids.at(-1), 'count')) !== rounds) throw new Error('messages were lost');
+    for (let i = 0; i < rounds; i++) await round();
+    if ((await hub.call(last, 'count')) !== rounds + 1) throw new Error('messages were lost');
   });
   const bytesEach = (heapBytes() - heapBefore) / receivers;
   for (const pid of pids) hub.exit(pid, 'kill');

@@ -47,8 +47,8 @@ export async function stopProfile() {
 }
 
 function nameOf({ functionName, url, lineNumber }) {
-  const file = url.replace(/^.*\/(dist|bench|node_modules)\//, (_, root) =>
-    root === 'dist' ? '' : `${root}/`,
+  const file = url.replace(/^.*\/(dist|src|bench|node_modules)\//, (_, root) =>
+    root === 'dist' || root === 'src' ? '' : `${root}/`,
   );
   const name = functionName || 'anonymous';
   return file === '' ? name : `${name} ${file}:${lineNumber + 1}`;
