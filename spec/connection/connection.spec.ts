@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EpmdClient } from '../../src/connection/epmd-client.ts';
 import type { Env } from '../../src/env/index.ts';
+import type { Stream } from '../../src/env/streams.ts';
 import { Acceptor } from '../../src/handshake/acceptor.ts';
 import { offeredFlags } from '../../src/handshake/flags.ts';
 import { encodeName } from '../../src/handshake/messages.ts';
@@ -47,10 +48,14 @@ async function raw(node: Node): Promise<RawPeer> {
   return peer;
 }
 
-async function proven(node: Node, alive = 'raw'): Promise<[RawPeer, string]> {
+async function proven(
+  node: Node,
+  alive = 'raw',
+  more: { headers?: boolean; visible?: boolean } = {},
+): Promise<[RawPeer, string]> {
   const name = nodes.name(alive);
   const up = once(node, 'nodeup', name);
-  const peer = await RawPeer.call(node.port!, { name, to: node.name, cookie: nodes.cookie });
+  const peer = await RawPeer.call(node.port!, { name, to: node.name, cookie: nodes.cookie, ...more });
   nodes.atEnd(() => peer.close());
   await up;
   return [peer, name];
@@ -267,6 +272,23 @@ describe('a proven peer', () => {
   });
 });
 
+it('a node that has stopped takes no stream any more, whatever the system still brings', async () => {
+  const env = platformEnv();
+  let accept: ((stream: Stream) => void) | undefined;
+  const listen: typeof env.streams.listen = (options, onStream) => {
+    accept = onStream;
+    return env.streams.listen(options, onStream);
+  };
+  const epmd = { mode: 'off' } as const;
+  const a = await nodes.start({ epmd, env: { ...env, streams: { ...env.streams, listen } } });
+  await a.stop();
+  const done: string[] = [];
+  const late = { start: () => done.push('start'), destroy: () => done.push('destroy') };
+  accept!(late as unknown as Stream);
+  expect(done).toEqual(['start', 'destroy']);
+  expect(a.inspect().counters['connection.refused.not_running']).toBe(1);
+});
+
 describe('ticks', () => {
   const options: NodeOptions = { netTickTime: 400 };
 
@@ -290,6 +312,36 @@ describe('ticks', () => {
     await peer.closed;
     // Four bytes each: it was ticked while it was silent.
     expect(peer.received).toBeGreaterThan(0);
+  });
+
+  it('leave at every check of an idle link: those before count for nothing', async () => {
+    const env = platformEnv();
+    let check = (): void => {};
+    const setTimeout: typeof env.clock.setTimeout = (fn, ms) => {
+      if (ms !== 100) return env.clock.setTimeout(fn, ms);
+      check = fn;
+      return undefined;
+    };
+    const a = await nodes.start({
+      // A hundred checks before the silent peer is given up.
+      netTickTime: 10_000,
+      netTickIntensity: 100,
+      registry: false,
+      env: { ...env, clock: { ...env.clock, setTimeout } },
+    });
+    // A visible one: hidden peers are ticked whatever else is written.
+    await proven(a, 'raw', { headers: true, visible: true });
+    const bytes = (): number => a.inspect().connections[0]!.writtenBytes;
+    /** What leaves for a check, at the end of its turn. */
+    const leaves = async (): Promise<number> => {
+      const before = bytes();
+      check();
+      for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+      return bytes() - before;
+    };
+    // Until the last of what is said at the start has left.
+    for (let first = 0; first !== TICK_BYTES; ) first = await leaves();
+    expect([await leaves(), await leaves()]).toEqual([TICK_BYTES, TICK_BYTES]);
   });
 
   it('keep a peer that only ticks', async () => {

@@ -14,6 +14,7 @@ import {
 } from '../../src/index.ts';
 import { platformEnv } from '../../src/platform/index.ts';
 import { type Beam, describeBeam, otpRelease } from '../support/beam.ts';
+import { expectSmallCallsToPass } from '../support/small-calls.ts';
 import { inProcess, Lab, once } from './lab.ts';
 
 const MB = 1024 * 1024;
@@ -55,27 +56,6 @@ function watched(onBytes: (count: number) => void): Env {
   };
 }
 
-/**
- * Small calls must not wait for big messages: 5 ms is the promise for a machine that has time, and one that has not is
- * measured by what the same calls take without them.
- */
-function expectPassing(medianMs: number, aloneMs: number): void {
-  expect(medianMs).toBeLessThan(Math.max(5, 25 * aloneMs));
-}
-
-/** Calls one after the other for as long as `running`, and the median of what they took. */
-async function medianCallMs(node: Node, beam: Beam, running: () => boolean): Promise<number> {
-  const took: number[] = [];
-  do {
-    const start = performance.now();
-    await node.call(at(beam.name, 'server'), 'get');
-    took.push(performance.now() - start);
-  } while (running());
-  // A quick machine is through in a few of them.
-  expect(took.length).toBeGreaterThan(4);
-  return took.sort((a, b) => a - b)[took.length >> 1]!;
-}
-
 describeBeam('big messages', () => {
   let lab: Lab;
   let beam: Beam;
@@ -93,41 +73,40 @@ describeBeam('big messages', () => {
 
   afterAll(() => lab?.close());
 
+  const smallCall = () => node.call(at(beam.name, 'server'), 'get');
+
   it('of 100 MB to a BEAM let small calls pass', async () => {
     const data = blob(100 * MB, 1);
-    let left = 200;
-    const aloneMs = await medianCallMs(node, beam, () => --left > 0);
-    let done = false;
-    const answered = inProcess(node, async (self) => {
-      self.send(at(beam.name, 'sum'), tuple(self.pid, atom('big'), data));
-      const answer = await self.receive<Tuple>({ timeout: 60_000 });
-      done = true;
-      return answer;
+    const sum = md5(data);
+    await expectSmallCallsToPass(smallCall, async () => {
+      const answer = await inProcess(node, async (self) => {
+        self.send(at(beam.name, 'sum'), tuple(self.pid, atom('big'), data));
+        return self.receive<Tuple>({ timeout: 60_000 });
+      });
+      expect(answer.at(2)).toBe(100 * MB);
+      expect(Buffer.from(bytes(answer.at(1) as Uint8Array)).toString('hex')).toBe(sum);
     });
-    const medianMs = await medianCallMs(node, beam, () => !done);
-    const answer = await answered;
-    expect(answer.at(2)).toBe(100 * MB);
-    expect(Buffer.from(bytes(answer.at(1) as Uint8Array)).toString('hex')).toBe(md5(data));
-    expectPassing(medianMs, aloneMs);
   }, 120_000);
 
   it('of 100 MB from a BEAM let small calls pass', async () => {
-    let left = 200;
-    const aloneMs = await medianCallMs(node, beam, () => --left > 0);
-    let done = false;
-    const received = inProcess(node, async (self) => {
-      self.register('sink');
-      const got = await self.receive<Uint8Array>({ timeout: 60_000 });
-      done = true;
-      return got;
+    await expectSmallCallsToPass(smallCall, async () => {
+      let isRegistered = (): void => {};
+      const registered = new Promise<void>((resolve) => {
+        isRegistered = resolve;
+      });
+      const received = inProcess(node, async (self) => {
+        self.register('sink');
+        isRegistered();
+        return self.receive<Uint8Array>({ timeout: 60_000 });
+      });
+      await registered;
+      const sent = beam.eval(`
+        Bin = binary:copy(<<255, 254, (crypto:strong_rand_bytes(1048574))/binary>>, 100),
+        {sink, '${node.name}'} ! Bin,
+        lists:flatten([io_lib:format("~2.16.0b", [Byte]) || <<Byte>> <= erlang:md5(Bin)])`);
+      const data = await received;
+      expect(await sent).toBe(`"${md5(data)}"`);
     });
-    const sent = beam.eval(`
-      Bin = binary:copy(<<255, 254, (crypto:strong_rand_bytes(1048574))/binary>>, 100),
-      {sink, '${node.name}'} ! Bin,
-      lists:flatten([io_lib:format("~2.16.0b", [Byte]) || <<Byte>> <= erlang:md5(Bin)])`);
-    const medianMs = await medianCallMs(node, beam, () => !done);
-    expect(await sent).toBe(`"${md5(await received)}"`);
-    expectPassing(medianMs, aloneMs);
   }, 120_000);
 
   it('of many processes to a BEAM arrive whole, in the order of each sender', async () => {

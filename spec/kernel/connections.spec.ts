@@ -151,8 +151,15 @@ describe('what a caller is told of itself', () => {
     expect(m.inspect().connections).toMatchObject([{ name, outgoing: false }]);
   });
 
-  it('our call takes its turn again when the one we gave way to comes to nothing', async () => {
-    const m = await nodes.start({ name: nodes.name('m') });
+  it('our call takes its turn again at once when the one we gave way to comes to nothing', async () => {
+    const env = platformEnv();
+    // Not because its patience of a second is over.
+    const setTimeout: typeof env.clock.setTimeout = (fn, ms) =>
+      ms === 1_000 ? undefined : env.clock.setTimeout(fn, ms);
+    const m = await nodes.start({
+      name: nodes.name('m'),
+      env: { ...env, clock: { ...env.clock, setTimeout }, log: { write: (line) => nodes.log.push(line) } },
+    });
     const { name, listener, done } = await called(m, 'z');
     const [, peer] = await statusFor(m, name);
     peer.close();

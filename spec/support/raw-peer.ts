@@ -52,7 +52,9 @@ export class RawPeer {
         local: {
           name: options.name,
           creation: options.creation ?? 77,
-          flags: (options.headers ? offeredFlags(true) : PASS_THROUGH) & ~(options.without ?? 0n),
+          flags:
+            (options.headers ? offeredFlags(options.visible !== true) : PASS_THROUGH) &
+            ~(options.without ?? 0n),
         },
         peer: options.to,
         cookieFor: () => options.cookie,
@@ -127,6 +129,8 @@ export interface PeerOptions {
   readonly cookie: string;
   /** Its frames have a distribution header: it tells every flag that we do. */
   readonly headers?: boolean;
+  /** With headers: it is not hidden. */
+  readonly visible?: boolean;
   readonly creation?: number;
   /** Flags that it does not offer. */
   readonly without?: DistFlags;
