@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { ListenOptions } from '../../src/env/streams.ts';
+import type { ListenOptions, Stream } from '../../src/env/streams.ts';
 import { ConnectionError } from '../../src/errors.ts';
 import { streams } from '../../src/platform/streams.ts';
 import { Recorded, streamsSuite } from '../support/env/streams-suite.ts';
@@ -58,6 +58,84 @@ describe('a TCP stream', () => {
     expect(error).toBeInstanceOf(ConnectionError);
     expect(error?.cause).toMatchObject({ code: 'ECONNRESET' });
     await listener.close();
+  });
+
+  describe('that is flooded with small messages', () => {
+    /** Everything comes at one moment, and pauses end when they are told to. */
+    async function flooded() {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      vi.spyOn(performance, 'now').mockReturnValue(1);
+      onTestFinished(() => void vi.restoreAllMocks());
+      const reads: number[] = [];
+      let wake = (): void => {};
+      let accept: (stream: Stream) => void;
+      const accepted = new Promise<Stream>((resolve) => {
+        accept = resolve;
+      });
+      const listener = await streams.listen({ host: LOOPBACK, port: 0 }, (stream) => {
+        stream.start({
+          borrows: true,
+          data: (bytes) => {
+            reads.push(bytes.length);
+            wake();
+          },
+          closed: () => {},
+        });
+        accept(stream);
+      });
+      const socket = connect({ host: LOOPBACK, port: listener.port, noDelay: true });
+      // Reset by those who end with something unread.
+      socket.on('error', () => {});
+      onTestFinished(async () => {
+        socket.destroy();
+        await listener.close();
+      });
+      const say = (): Promise<void> => {
+        const read = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        socket.write('0123456789');
+        return read;
+      };
+      for (let i = 0; i < 501; i++) await say();
+      expect(reads).toEqual(new Array(501).fill(10));
+      // Long enough for a read, were it read.
+      const unread = say();
+      for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
+      expect(reads).toHaveLength(501);
+      return { stream: await accepted, unread, reads };
+    }
+
+    it('is left alone for a moment', async () => {
+      const { unread, reads } = await flooded();
+      vi.advanceTimersByTime(1);
+      await unread;
+      expect(reads).toHaveLength(502);
+    });
+
+    it('is read at once when this side writes, to whomever', async () => {
+      const { unread, stream } = await flooded();
+      stream.write(Buffer.of(1));
+      await unread;
+    });
+
+    it('stays paused when it was paused meanwhile', async () => {
+      const { unread, stream, reads } = await flooded();
+      stream.pause();
+      vi.advanceTimersByTime(1);
+      for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
+      expect(reads).toHaveLength(501);
+      stream.resume();
+      await unread;
+    });
+
+    it('leaves no timer behind when it ends', async () => {
+      const { stream } = await flooded();
+      stream.destroy();
+      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(vi.getTimerCount()).toBe(0);
+    });
   });
 
   it('that broke before it was started still tells', async () => {

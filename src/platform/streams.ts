@@ -18,6 +18,7 @@ import type {
   Streams,
 } from '../env/streams.ts';
 import { ConnectionError } from '../errors.ts';
+import { PAUSE_MS, ReadModeration } from './read-moderation.ts';
 import { peerCertificate, secure, secureServer, secureSocket, tlsReason } from './tls.ts';
 
 /**
@@ -31,6 +32,16 @@ const END_GRACE_MS = 5_000;
  * that the collector has to find again, at a third of the cost of receiving bulk data.
  */
 const LENT = Buffer.allocUnsafeSlow(256 * 1024);
+
+/** Writes so far, of all streams, and those of them that are left alone for a moment. */
+let writes = 0;
+const resting = new Set<TcpStream>();
+
+/** Somebody may wait for an answer to this: nobody is left alone. */
+function wrote(): void {
+  writes++;
+  for (const stream of resting) stream.endRest();
+}
 
 /** TCP, and TLS on it. Small writes leave at once (Nagle's algorithm is off). */
 export const streams: Streams = { listen: listenTcp, connect: connectTcp, secure };
@@ -172,6 +183,9 @@ class TcpStream implements Stream {
   #closed = false;
   #ended = false;
   #grace: NodeJS.Timeout | undefined;
+  readonly #moderation = new ReadModeration();
+  #rest: NodeJS.Timeout | undefined;
+  #paused = false;
 
   /** @param secured the TLS on the socket, where there is one */
   constructor(socket: Socket, secured?: TLSSocket) {
@@ -202,6 +216,7 @@ class TcpStream implements Stream {
   #onClose = (): void => {
     this.#closed = true;
     clearTimeout(this.#grace);
+    this.endRest();
     this.#handlers?.closed(this.#error);
   };
 
@@ -245,7 +260,9 @@ class TcpStream implements Stream {
         buffer: LENT,
         callback: (length) => {
           handlers.data(LENT.subarray(0, length));
-          return true;
+          const rests = this.#moderation.read(length, writes, nowMs);
+          if (rests) this.#startRest();
+          return !rests;
         },
       },
     };
@@ -254,8 +271,21 @@ class TcpStream implements Stream {
     return true;
   }
 
+  #startRest(): void {
+    resting.add(this);
+    this.#rest = setTimeout(() => this.endRest(), PAUSE_MS);
+  }
+
+  /** Reading goes on, if it was left alone. */
+  endRest(): void {
+    if (!resting.delete(this)) return;
+    clearTimeout(this.#rest);
+    if (!this.#paused) this.#socket.resume();
+  }
+
   write(bytes: Uint8Array): boolean {
     if (!this.#socket.writable) return false;
+    wrote();
     return this.#socket.write(bytes);
   }
 
@@ -263,6 +293,7 @@ class TcpStream implements Stream {
     const socket = this.#socket;
     if (!socket.writable) return false;
     let taken = true;
+    wrote();
     socket.cork();
     for (const piece of pieces) taken = socket.write(piece);
     socket.uncork();
@@ -275,11 +306,13 @@ class TcpStream implements Stream {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#paused = false;
+    if (!resting.has(this)) this.#socket.resume();
   }
 
   end(): void {
@@ -303,6 +336,10 @@ class TcpStream implements Stream {
       else this.#socket.destroy();
     }, END_GRACE_MS);
   }
+}
+
+function nowMs(): number {
+  return performance.now();
 }
 
 /** IPv4 peers of a listener on all interfaces come as `::ffff:10.0.0.1`; everybody else expects `10.0.0.1`. */
