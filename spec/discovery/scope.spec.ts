@@ -19,7 +19,9 @@ describe('the scope of a strategy', () => {
     const opening = scope.env.datagrams.open({ family: 'IPv4', port: 1 }, { message() {}, error() {} });
     scope.end();
     open({ close: () => void closes++ } as DatagramSocket);
-    (await opening).close();
+    const late = await opening;
+    expect(closes).toBe(1);
+    late.close();
     expect(closes).toBe(1);
   });
 
