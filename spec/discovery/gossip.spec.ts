@@ -3,7 +3,7 @@ import { gossip } from '../../src/discovery/gossip.ts';
 import type { GossipOptions } from '../../src/discovery/gossip-options.ts';
 import type { NetworkInterface } from '../../src/env/index.ts';
 import { OptionsError } from '../../src/errors.ts';
-import { plainFormat } from '../../src/gossip/index.ts';
+import { GossipWire, plainFormat, sealedFormat } from '../../src/gossip/index.ts';
 import { datagrams } from '../../src/platform/udp.ts';
 import { freeGossipPort, seeker } from './seeker.ts';
 import { LOOPBACK, world } from './virtual.ts';
@@ -174,6 +174,7 @@ function fakeNetwork(inWorld = world()) {
     /** When set, no group can be joined. */
     refuseGroups: undefined as Error | undefined,
     breakSocket: (_error: Error): void => {},
+    hear: (_bytes: Uint8Array, _host: string): void => {},
     env: inWorld.env,
   };
   network.env = {
@@ -194,6 +195,7 @@ function fakeNetwork(inWorld = world()) {
           close();
           handlers.error(error);
         };
+        network.hear = (bytes, host) => handlers.message(bytes, { host, port: 45_892 });
         network.groups = [];
         return {
           host: '0.0.0.0',
@@ -352,6 +354,32 @@ describe('the gossip driver', () => {
     expect(telemetry.counter('gossip.socket_failed')).toBe(1);
     await discovery.stop();
     expect(network.open).toBe(0);
+  });
+
+  it('tells from which address it heard a name, and at which port the node is when a seal says so', async () => {
+    const found: unknown[] = [];
+    const peer = { name: 'b@y', port: 4_001, creation: 2 };
+    const sealed = sealedFormat(['s']);
+    for (const [options, wire] of [
+      [{}, new GossipWire(peer, plainFormat, undefined)],
+      [{ secret: 's', seal: 'secretbox' }, new GossipWire(peer, undefined, sealed)],
+    ] as const) {
+      const network = fakeNetwork();
+      const { env, telemetry, logger, clock } = network;
+      const handle = await gossip(options).start({
+        ...{ self: { name: 'a@x', port: 1, creation: 1 }, topology: 'lan', env, telemetry, logger },
+        ...{ found: (...args) => void found.push(args), gone() {}, failed() {} },
+        ...{ connectedNodes: () => 0, names: async () => [] },
+      });
+      await clock.advance(0);
+      for (const datagram of wire.datagrams(clock.wallMs(), (count) => new Uint8Array(count)))
+        network.hear(datagram, '10.0.0.9');
+      await handle.stop();
+    }
+    expect(found).toEqual([
+      ['b@y', { from: '10.0.0.9' }],
+      ['b@y', { from: '10.0.0.9', port: 4_001 }],
+    ]);
   });
 
   it('is told once for each heartbeat that it hears itself, however often it comes back', async () => {
