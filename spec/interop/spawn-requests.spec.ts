@@ -57,6 +57,7 @@ const spawned: readonly Case[] = [
   ['child', '[{max_heap_size, 0}]', 2],
   ['child', '[{max_heap_size, #{size => 100000, kill => true, error_logger => false}}, link]', 2, DIE, 1],
   ['child', '[{message_queue_data, off_heap}]', 2],
+  ['child', '[{scheduler, 1}]', 2],
   ['child', '[{message_queue_data, on_heap}, monitor]', 2, DIE, 1],
 ];
 
@@ -83,6 +84,8 @@ const refused: readonly Case[] = [
   '{min_heap_size, many}',
   '{min_bin_vheap_size, -1}',
   '{fullsweep_after, never}',
+  '{fullsweep_after, 1 bsl 70}',
+  '{message_queue_data, mixed}',
   '{max_heap_size, -1}',
   '{max_heap_size, #{size => x}}',
   '{message_queue_data, nowhere}',
@@ -120,6 +123,15 @@ const tagged: readonly Case[] = [
   ['child', '[{monitor, [{tag, t}]}, {nonsense, 1}]', 1],
   ['child', '[{monitor, [{alias, sometimes}]}]', 1],
   ['child', '[{monitor, [nonsense]}]', 1],
+];
+
+/** What the newest release knows besides. */
+const newest: readonly Case[] = [
+  ['child', '[{link, []}]', 2, DIE, 1],
+  ['child', '[{link, [priority]}, {monitor, [priority]}]', 2, DIE, 2],
+  ['child', '[{link, [nonsense]}]', 1],
+  ['child', '[{async_dist, true}]', 2],
+  ['child', '[{async_dist, 1}]', 1],
 ];
 
 /** By which function, of what, with which options; messages at first; what is done then; messages after it. */
@@ -199,6 +211,7 @@ describeBeam('requests of a BEAM to spawn here', () => {
     it.each(undefinedOnes.map(whole))('of what is not there (%s) with %s', compareRequest);
     it.each(refused.map(whole))('of %s with %s, which is refused', compareRequest);
     it.each(refusedAtOnce.map(whole))('of %s with %s, which is not even sent', compareRequest);
+    if (otpRelease() === 29) it.each(newest.map(whole))('of %s with %s', compareRequest);
     if (hasMonitorOptions) it.each(tagged.map(whole))('of %s with %s', compareRequest);
   });
 
