@@ -334,11 +334,12 @@ describe('the gossip driver', () => {
 
   it('is not disturbed by what an opening that was given up comes to, later', async () => {
     const network = fakeNetwork();
-    let open = (): void => {};
-    const second = new Promise<void>((resolve) => {
-      open = resolve;
+    let refuse = (_error: Error): void => {};
+    const second = new Promise<void>((_, reject) => {
+      refuse = reject;
     });
-    Object.defineProperty(network, 'opensAfter', { get: () => (network.opens === 0 ? undefined : second) });
+    let asked = 0;
+    Object.defineProperty(network, 'opensAfter', { get: () => (++asked === 2 ? second : undefined) });
     const { discovery, telemetry } = await seeker(
       'a@x',
       { multicastAddr: ['230.1.1.251', 'ff02::4321'] },
@@ -346,11 +347,11 @@ describe('the gossip driver', () => {
     );
     await network.clock.advance(100);
     network.breakSocket(new Error('ENETDOWN'));
-    // The next opening has begun when the rest of the first one comes.
+    // The next opening is over when the rest of the first one fails.
     await network.clock.advance(1_000);
-    open();
+    refuse(new Error('EADDRINUSE'));
     await network.clock.advance(1_000);
-    expect([network.opens, network.open]).toEqual([4, 2]);
+    expect([network.opens, network.open]).toEqual([3, 2]);
     expect(telemetry.counter('gossip.socket_failed')).toBe(1);
     await discovery.stop();
     expect(network.open).toBe(0);
