@@ -109,8 +109,11 @@ describe('two name servers that meet', () => {
     world.settle();
     // Three pairs want to join at once, and everybody registers.
     for (const [one, other] of ['ac', 'bd', 'ae']) world.connect(`${one}@h`, `${other}@h`);
-    for (const { name } of all) world.register(name, `of ${name}`);
     const sinceMs = world.nowMs;
+    // Whenever somebody begins to lock.
+    for (let count = 0; world.step(); )
+      if (count < 50 && world.said.at(-1)?.includes('call {set_lock'))
+        for (const { name } of all) world.register(name, `${name} ${count++}`);
     quiet(world);
     expect(world.components()).toHaveLength(1);
     expect(all.map(({ counters }) => counters['global.given_up'])).toEqual(all.map(() => undefined));

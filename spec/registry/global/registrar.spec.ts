@@ -76,3 +76,16 @@ it('tells all once more what a registrar has changed that ends with the lock, wh
   a.answer();
   expect(a.asked()).toBe('register of b@h,z@h');
 });
+
+it('passes on a name that a BEAM registered for a C node as such, until it is free', () => {
+  const a = new Alone('b@h', 'z@h');
+  const lock = tuple(atom('global'), internPid('b@h', 3, 0, 1));
+  const his = internPid('c@h', 9, 0, 1);
+  a.serve(atom('set_lock'), lock);
+  expect(a.serve(atom('register_ext'), 'x', his, RANDOM_EXIT, atom('b@h'))).toBe(atom('yes'));
+  expect([...a.table.external.values()]).toEqual([tuple('x', his, atom('b@h'))]);
+  a.serve(atom('unregister'), 'x');
+  expect(a.table.external.size).toBe(0);
+  a.serve(atom('register'), 'x', his, RANDOM_EXIT);
+  expect(a.table.external.size).toBe(0);
+});

@@ -65,6 +65,23 @@ describe('a name', () => {
     expect(b.global.whereis('x')).toBe(a.global.whereis('x'));
   });
 
+  it('costs each member one message and its answer, and the locks of some', async () => {
+    const COUNT = 100;
+    const [a, b, c] = await cluster('a', 'b', 'c');
+    const pid = idle(a!);
+    const writes = (from: Node, to: Node): number =>
+      from.inspect().connections.find(({ name }) => name === to.name)!.writes;
+    await expect.poll(() => b!.nodes()).toContain(c!.name);
+    const before = [writes(a!, b!), writes(b!, a!), writes(b!, c!)];
+    for (let i = 0; i < COUNT; i++) await a!.global.register(i, pid);
+    const after = [writes(a!, b!), writes(b!, a!), writes(b!, c!)];
+    const [told, answered, between] = after.map((count, i) => count - before[i]!);
+    expect(told).toBeGreaterThanOrEqual(COUNT);
+    expect(told).toBeLessThan(1.5 * COUNT);
+    expect(answered).toBeLessThan(1.5 * COUNT);
+    expect(between).toBeLessThan(COUNT / 4);
+  });
+
   it('is refused for what cannot have one, and nothing is registered', async () => {
     const [a, b] = await cluster('a', 'b');
     const pid = idle(a!);
