@@ -68,10 +68,10 @@ export async function meet({ nodes, loss, rule, seed }: ScaleOptions): Promise<S
   const delay = () => LATENCY_MS[0] + random.fraction() * (LATENCY_MS[1] - LATENCY_MS[0]);
 
   /** One switch: who hears a datagram at all hears it at the same moment. */
-  const send = (from: number, bytes: Uint8Array, host: string): void => {
+  const send = (from: number, bytes: Uint8Array): void => {
     tally.sent += 1;
+    const remote = { host: hostOf(names[from]!), port: PORT };
     clock.at(clock.nowMs() + delay(), () => {
-      const remote = { host, port: PORT };
       for (const { at, handlers } of ears) {
         if (at !== from) {
           if (loss > 0 && random.chance(loss)) continue;
@@ -85,7 +85,7 @@ export async function meet({ nodes, loss, rule, seed }: ScaleOptions): Promise<S
   const open = async (at: number, handlers: DatagramHandlers): Promise<DatagramSocket> => ({
     host: '0.0.0.0',
     port: PORT,
-    send: async (bytes, to) => send(at, Uint8Array.from(bytes), to.host),
+    send: async (bytes) => send(at, Uint8Array.from(bytes)),
     addMembership: () => void ears.push({ at, handlers }),
     dropMembership: () => {},
     setMulticastTtl: () => {},
@@ -158,6 +158,8 @@ export async function meet({ nodes, loss, rule, seed }: ScaleOptions): Promise<S
   return { convergedMs: clock.nowMs() - lastStartMs, sent, heard, attempts, crossed };
 }
 
+const hostOf = (name: string): string => name.slice(name.indexOf('@') + 1);
+
 /** Speaks when libcluster's strategy does: at once, and then every 1 to 5,000 ms. */
 function asLibcluster(): Strategy {
   return {
@@ -168,9 +170,9 @@ function asLibcluster(): Strategy {
       const socket = await env.datagrams.open(
         { family: 'IPv4', port: PORT },
         {
-          message: (bytes) => {
+          message: (bytes, remote) => {
             const word = wire.hear(bytes, moment);
-            if (word.type === 'node') found(word.name);
+            if (word.type === 'node') found(word.name, { from: remote.host });
           },
           error: () => {},
         },

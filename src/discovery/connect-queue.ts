@@ -15,6 +15,7 @@
  * flooder does not have.
  */
 import { HeardBefore } from './heard-before.ts';
+import { Lanes } from './lanes.ts';
 import type { Whereabouts } from './strategy.ts';
 
 export interface ConnectLimits {
@@ -73,26 +74,14 @@ interface Entry {
   heard: number;
 }
 
-interface Lane {
-  /** Names that are ready, by how often they were heard (twice is as good as often), in the order they were named. */
-  readonly ready: readonly [Entry[], Entry[], Entry[]];
-  /** How many of each are taken. */
-  readonly taken: [number, number, number];
-  trying: number;
-}
-
-const levelOf = ({ heard }: Entry): 0 | 1 | 2 => (heard >= 2 ? 2 : heard === 1 ? 1 : 0);
-
-/** Names heard twice go first: a forger who never repeats himself does not keep a real node waiting. */
-function firstOf({ ready, taken }: Lane): Entry | undefined {
-  return ready[2][taken[2]] ?? ready[1][taken[1]] ?? ready[0][taken[0]];
-}
-
 export class ConnectQueue {
   readonly #limits: ConnectLimits;
   readonly #between: (min: number, max: number) => number;
-  /** Names that are ready, tried or at rest: what `take` looks through. */
+  /** Names that are ready, tried or at rest. */
   readonly #entries = new Map<string, Entry>();
+  /** Of these, the ones that are ready, and what is tried of each address. */
+  readonly #ready = new Lanes<Entry>();
+  readonly #resting = new Set<Entry>();
   /** Names that are up, in the order they came up; most of those held, and nothing to look through. */
   readonly #up = new Map<string, Entry>();
   #trying = 0;
@@ -118,9 +107,11 @@ export class ConnectQueue {
     return this.#entries.get(name) ?? this.#up.get(name);
   }
 
-  #forget(name: string): void {
-    this.#entries.delete(name);
-    this.#up.delete(name);
+  #forget(entry: Entry): void {
+    if (entry.phase === 'ready') this.#ready.remove(entry);
+    this.#resting.delete(entry);
+    this.#entries.delete(entry.name);
+    this.#up.delete(entry.name);
   }
 
   /** Attempts under way. */
@@ -147,9 +138,10 @@ export class ConnectQueue {
       entry.naming = { topology: entry.naming.topology, whereabouts: naming.whereabouts };
     entry.heard++;
     entry.lastHeardMs = nowMs;
+    if (entry.phase === 'ready' && entry.heard === 2) this.#ready.heardAgain(entry);
     // It was up and is not connected now: the loss was not told, or is told later.
     if (entry.phase === 'up') this.#lost(entry, nowMs);
-    if (entry.phase === 'resting' && entry.restUntilMs <= nowMs) entry.phase = 'ready';
+    if (entry.phase === 'resting' && entry.restUntilMs <= nowMs) this.#makeReady(entry);
     return entry.phase === 'ready' ? 'ready' : 'wait';
   }
 
@@ -158,15 +150,10 @@ export class ConnectQueue {
     const taken: string[] = [];
     if (this.#trying >= this.#limits.connectAttempts) return taken;
     this.#sweep(nowMs);
-    const lanes = this.#lanes();
     while (this.#trying < this.#limits.connectAttempts) {
-      let next: Lane | undefined;
-      for (const lane of lanes)
-        if ((next === undefined || lane.trying < next.trying) && firstOf(lane) !== undefined) next = lane;
-      const entry = next && firstOf(next);
-      if (next === undefined || entry === undefined) break;
-      next.trying++;
-      next.taken[levelOf(entry)]++;
+      const entry = this.#ready.next();
+      if (entry === undefined) break;
+      this.#ready.begin(entry);
       entry.phase = 'trying';
       entry.heard = 0;
       this.#trying++;
@@ -175,20 +162,10 @@ export class ConnectQueue {
     return taken;
   }
 
-  /** What is ready, by the address that told it. */
-  #lanes(): readonly Lane[] {
-    const lanes = new Map<string, Lane>();
-    for (const entry of this.#entries.values()) {
-      if (entry.phase !== 'ready' && entry.phase !== 'trying') continue;
-      let lane = lanes.get(entry.from);
-      if (lane === undefined) {
-        lane = { ready: [[], [], []], taken: [0, 0, 0], trying: 0 };
-        lanes.set(entry.from, lane);
-      }
-      if (entry.phase === 'trying') lane.trying++;
-      else lane.ready[levelOf(entry)].push(entry);
-    }
-    return [...lanes.values()];
+  #makeReady(entry: Entry): void {
+    this.#resting.delete(entry);
+    entry.phase = 'ready';
+    this.#ready.add(entry, entry.heard > 1);
   }
 
   /** End of the rest of a name that was heard meanwhile; undefined when it waits for no time to pass. */
@@ -202,13 +179,8 @@ export class ConnectQueue {
     // With every attempt taken, the end of one of them is that event.
     if (this.#trying >= this.#limits.connectAttempts) return undefined;
     let wakeAtMs: number | undefined;
-    for (const entry of this.#entries.values())
-      if (
-        entry.phase === 'resting' &&
-        entry.heard > 0 &&
-        entry.restUntilMs < (wakeAtMs ?? Number.POSITIVE_INFINITY)
-      )
-        wakeAtMs = entry.restUntilMs;
+    for (const { heard, restUntilMs } of this.#resting)
+      if (heard > 0 && restUntilMs < (wakeAtMs ?? Number.POSITIVE_INFINITY)) wakeAtMs = restUntilMs;
     return wakeAtMs;
   }
 
@@ -241,7 +213,8 @@ export class ConnectQueue {
 
   /** Forgets a name that is not being tried. */
   forget(name: string): void {
-    if (this.#entries.get(name)?.phase !== 'trying') this.#forget(name);
+    const entry = this.#entry(name);
+    if (entry !== undefined && entry.phase !== 'trying') this.#forget(entry);
   }
 
   #admit(name: string, nowMs: number, naming: Naming): Offer {
@@ -258,7 +231,7 @@ export class ConnectQueue {
     if (!this.#hasShare(name, from, told, nowMs)) return 'too_many';
     this.#windowByFrom.set(from, told + 1);
     if (this.size >= connectQueue && !this.#makeRoom(nowMs, from)) return 'full';
-    this.#entries.set(name, {
+    const entry: Entry = {
       name,
       from,
       naming,
@@ -268,7 +241,9 @@ export class ConnectQueue {
       upAtMs: 0,
       lastHeardMs: nowMs,
       heard: 1,
-    });
+    };
+    this.#entries.set(name, entry);
+    this.#ready.add(entry, false);
     return 'ready';
   }
 
@@ -303,7 +278,7 @@ export class ConnectQueue {
     }
     const victim = silent ?? (from === '' ? undefined : this.#oneOfTheMost());
     if (victim === undefined) return false;
-    this.#entries.delete(victim.name);
+    this.#forget(victim);
     return true;
   }
 
@@ -326,12 +301,10 @@ export class ConnectQueue {
       if (nowMs - upAtMs < STABLE_MS) break;
       this.#up.delete(name);
     }
-    for (const entry of this.#entries.values()) {
-      if (entry.phase === 'resting' && entry.restUntilMs <= nowMs) {
-        if (entry.heard > 0) entry.phase = 'ready';
-        else if (nowMs - Math.max(entry.lastHeardMs, entry.restUntilMs) >= FORGET_MS)
-          this.#entries.delete(entry.name);
-      }
+    for (const entry of this.#resting) {
+      if (entry.restUntilMs > nowMs) continue;
+      if (entry.heard > 0) this.#makeReady(entry);
+      else if (nowMs - Math.max(entry.lastHeardMs, entry.restUntilMs) >= FORGET_MS) this.#forget(entry);
     }
   }
 
@@ -339,18 +312,21 @@ export class ConnectQueue {
     const entry = this.#entries.get(name);
     if (entry?.phase !== 'trying') throw new Error(`${name} is not being tried`);
     this.#trying--;
+    this.#ready.end(entry);
     return entry;
   }
 
   #lost(entry: Entry, nowMs: number): void {
     this.#up.delete(entry.name);
+    const wasStable = nowMs - entry.upAtMs >= STABLE_MS;
+    if (wasStable && entry.heard === 0) return;
     this.#entries.set(entry.name, entry);
-    if (nowMs - entry.upAtMs < STABLE_MS) this.#rest(entry, nowMs);
-    else {
-      entry.phase = 'ready';
-      entry.failures = 0;
-      if (entry.heard === 0) this.#entries.delete(entry.name);
+    if (!wasStable) {
+      this.#rest(entry, nowMs);
+      return;
     }
+    entry.failures = 0;
+    this.#makeReady(entry);
   }
 
   #rest(entry: Entry, nowMs: number): number {
@@ -359,6 +335,7 @@ export class ConnectQueue {
     // Half of it at random: nodes that failed together do not come back together.
     const drawnMs = this.#between(Math.ceil(restMs / 2), restMs);
     entry.phase = 'resting';
+    this.#resting.add(entry);
     entry.restUntilMs = nowMs + drawnMs;
     return drawnMs;
   }

@@ -39,6 +39,16 @@ export interface DiscoveryOptions {
 
 /** Lines per minute about nodes that cannot be reached; what is past it is only counted. */
 const MAX_FAILURE_LINES_PER_MINUTE = 20;
+const LEFT_OUT = {
+  full: {
+    counter: 'discovery.ignored.full',
+    line: 'discovery: more unknown nodes are named than limits.connectQueueNames; some are left out',
+  },
+  too_many: {
+    counter: 'discovery.ignored.too_many',
+    line: 'discovery: more unknown nodes are named in a second than limits.newNamesPerSecond; some are left out',
+  },
+} as const;
 
 export class Discovery {
   readonly #options: DiscoveryOptions;
@@ -69,15 +79,18 @@ export class Discovery {
       ]),
     );
     this.#strategies = [...this.#topologies].map(
-      ([topology, { strategy }]) =>
+      ([topology, own]) =>
         new SupervisedStrategy({
           topology,
-          strategy,
+          strategy: own.strategy,
           self,
           env,
           telemetry,
           logger,
-          found: (nodeName, whereabouts) => this.#found(nodeName, topology, whereabouts),
+          found: (nodeName, whereabouts) => {
+            // Almost all that is heard is connected: this is as far as it goes.
+            if (!this.#connected(nodeName, topology, own)) this.#found(nodeName, topology, whereabouts);
+          },
           gone: (nodeName) => void this.#gone(nodeName, topology),
           connectedNodes: options.connectedNodes,
           names: options.names,
@@ -129,8 +142,8 @@ export class Discovery {
     return { held: this.#queue.size, trying: this.#queue.trying };
   }
 
-  #connected(nodeName: string, topology: string): boolean {
-    const listNodes = this.#topologies.get(topology)?.listNodes;
+  #connected(nodeName: string, topology: string, own = this.#topologies.get(topology)): boolean {
+    const listNodes = own?.listNodes;
     if (listNodes === undefined) return this.#options.connected(nodeName);
     try {
       const names: unknown = listNodes();
@@ -150,7 +163,7 @@ export class Discovery {
 
   #found(nodeName: string, topology: string, whereabouts: Whereabouts | undefined): void {
     const { self, env, telemetry, logger } = this.#options;
-    if (!this.#running || nodeName === self.name || this.#connected(nodeName, topology)) return;
+    if (!this.#running || nodeName === self.name) return;
     if (!isNodeName(nodeName)) {
       telemetry.count('discovery.ignored.name');
       logger.oncePerMinute('discovery', `name.${topology}`, `discovery: topology ${topology} named no node`);
@@ -166,14 +179,9 @@ export class Discovery {
         return;
       case 'full':
       case 'too_many':
-        telemetry.count(`discovery.ignored.${offer}`);
-        logger.oncePerMinute(
-          'discovery',
-          `offer.${offer}`,
-          offer === 'full'
-            ? 'discovery: more unknown nodes are named than limits.connectQueueNames; some are left out'
-            : 'discovery: more unknown nodes are named in a second than limits.newNamesPerSecond; some are left out',
-        );
+        // For every datagram of a flood: nothing is put together here.
+        telemetry.count(LEFT_OUT[offer].counter);
+        logger.oncePerMinute('discovery', LEFT_OUT[offer].counter, LEFT_OUT[offer].line);
         return;
       default:
         offer satisfies never;

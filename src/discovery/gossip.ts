@@ -12,6 +12,7 @@ import {
   sealedFormat,
   shortestPauseMs,
 } from '../gossip/index.ts';
+import type { EventPoint } from '../telemetry/events.ts';
 import { listInterfaces, zoneOf } from './address.ts';
 import {
   checkGossipOptions,
@@ -107,6 +108,7 @@ class GossipDriver {
   /** Whether one of our own came back since the last heartbeat: the machine is told once for each, whatever is forged. */
   #heardOwn = false;
   #deafReported = false;
+  readonly #heard: EventPoint;
   readonly #moment = () => ({
     nowMs: this.#context.env.clock.nowMs(),
     wallMs: this.#context.env.clock.wallMs(),
@@ -116,6 +118,7 @@ class GossipDriver {
     this.#options = options;
     this.#wire = wire;
     this.#context = context;
+    this.#heard = context.telemetry.event('gossip.heard');
     const { clock, random } = context.env;
     this.#actor = createActor(
       gossipMachine.provide({
@@ -273,7 +276,7 @@ class GossipDriver {
 
   #hear(datagram: Uint8Array, from: RemoteInfo): void {
     const { telemetry, logger, found } = this.#context;
-    telemetry.count('gossip.heard');
+    this.#heard.count += 1;
     const word = this.#wire.hear(datagram, this.#moment);
     switch (word.type) {
       case 'ignored':
@@ -285,14 +288,16 @@ class GossipDriver {
         );
         return;
       case 'own':
-        logger.debug('discovery', () => `gossip: heard ourselves from ${from.host}`);
+        if (logger.debugs('discovery'))
+          logger.debug('discovery', `gossip: heard ourselves from ${from.host}`);
         if (this.#heardOwn) return;
         this.#heardOwn = true;
         this.#actor.send({ type: 'heard_own' });
         return;
       case 'node':
-        logger.debug('discovery', () => `gossip: heard ${word.name} from ${from.host}`);
-        found(word.name, { from: from.host, ...(word.port === 0 ? {} : { port: word.port }) });
+        if (logger.debugs('discovery'))
+          logger.debug('discovery', `gossip: heard ${word.name} from ${from.host}`);
+        found(word.name, word.port === 0 ? { from: from.host } : { from: from.host, port: word.port });
         return;
       default:
         word satisfies never;
