@@ -18,13 +18,17 @@ const FOLLOWS_CALLBACKS = Number.parseInt(process.versions.node, 10) >= 24;
 const owners: Owners = FOLLOWS_CALLBACKS ? new ContextOwners() : new PromiseOwners();
 let listening = 0;
 
-function onUnhandledRejection(error: unknown, promise: Promise<unknown>): void {
+/** Tells the owner of a promise that was rejected for nobody. False: it has none. */
+export function tellOwner(error: unknown, promise: Promise<unknown>): boolean {
   const owner = owners.ownerOf(promise);
-  if (owner !== undefined) {
-    // Whatever is done about it is not the doing of that process.
-    owners.run(undefined, () => owner.unhandledRejection(error), undefined);
-    return;
-  }
+  if (owner === undefined) return false;
+  // Whatever is done about it is not the doing of that process.
+  owners.run(undefined, () => owner.unhandledRejection(error), undefined);
+  return true;
+}
+
+function onUnhandledRejection(error: unknown, promise: Promise<unknown>): void {
+  if (tellOwner(error, promise)) return;
   if (process.listenerCount('unhandledRejection') > 1) return;
   // Nobody's, and nobody else listens: a promise rejected anew meets no listener at all, so that the platform does what
   // it does by default, whatever `--unhandled-rejections` says.

@@ -5,6 +5,7 @@ import { type ClockSkew, SimProcess } from './process.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { simDatagrams } from './sim-datagrams.ts';
 import { SimLog } from './sim-log.ts';
+import { simRejections } from './sim-rejections.ts';
 import { simStreams } from './sim-streams.ts';
 
 const MIB = 1024 * 1024;
@@ -73,6 +74,7 @@ export function simEnv(network: SimNetwork, nodeName: string, options: SimEnvOpt
     },
     log: new SimLog(owner, network.timeline),
     encodesLocal,
+    rejections: simRejections(owner, network.clock),
     get isAlive() {
       return owner.isAlive;
     },

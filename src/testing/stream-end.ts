@@ -336,6 +336,8 @@ class SimStream implements Stream {
 
   /** Who borrows gets memory that is something else afterwards, as on the platform. */
   #give(handlers: StreamHandlers, segment: Uint8Array): void {
+    // It may be an answer that somebody waits for.
+    this.#network.clock.oweTurn();
     if (handlers.borrows !== true) {
       handlers.data(segment);
       return;
