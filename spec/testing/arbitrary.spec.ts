@@ -36,6 +36,8 @@ describe('test data', () => {
   });
 
   it('schedules are moments in order', () => {
+    for (const options of [undefined, {}, { nodes: [] }])
+      expect(() => anySchedule(options as never)).toThrow('nodes: expected at least one name');
     fc.assert(
       fc.property(anySchedule({ nodes: ['a', 'b'], withinMs: 1_000 }), (schedule) => {
         for (const [at, { atMs }] of schedule.entries())

@@ -34,6 +34,15 @@ describe('a ConvergenceError', () => {
     expect(failure.message).toContain(failure.replay);
   });
 
+  it('tells what a node logged of the one that it cannot connect to', async () => {
+    await using cluster = new SimCluster({ seed: 3 });
+    await cluster.start(A);
+    await cluster.start(B, { cookie: 'another' });
+    await expect(cluster.until(converged, { withinMs: 20_000 })).rejects.toThrow(
+      /is not connected to [^]* logged of it last at [^]*cookies differ[^]*replay:/,
+    );
+  });
+
   it('tells who never dialled whom again after the heal', async () => {
     await using cluster = await three();
     cluster.partition([C], [A, B]);

@@ -56,6 +56,10 @@ export function whyApart(cluster: SimCluster, reason: string): string[] {
       ({ event, node, peer }) => event === 'nodedown' && node === from && peer === to,
     );
     if (down !== undefined) lines.push(`${from} lost it last at ${seconds(down.atMs)}: ${down.detail}`);
+    const told = cluster.timeline.events.findLast(
+      ({ event, node, detail }) => event === 'log' && node === from && detail.includes(to),
+    );
+    if (told !== undefined) lines.push(`${from} logged of it last at ${seconds(told.atMs)}: ${told.detail}`);
   }
   return lines;
 }

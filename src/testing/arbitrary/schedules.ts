@@ -31,8 +31,9 @@ export interface ScheduleOptions {
  */
 export function anySchedule(options: ScheduleOptions): Arbitrary<readonly Moment[]> {
   const fc = fastCheck();
-  const { nodes, moments = 20, withinMs = 10_000 } = options;
-  if (nodes.length === 0) throw new OptionsError('nodes', 'nodes: expected at least one name');
+  const { nodes, moments = 20, withinMs = 10_000 } = options ?? {};
+  if (!Array.isArray(nodes) || nodes.length === 0)
+    throw new OptionsError('nodes', `nodes: expected at least one name, got ${JSON.stringify(nodes)}`);
   const moment = fc.record({
     // Several at one instant are where the trouble is.
     atMs: fc.oneof(
