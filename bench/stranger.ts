@@ -37,6 +37,8 @@ export class Stranger {
     process.stderr?.setEncoding('utf8').on('data', (more: string) => {
       this.#said = (this.#said + more).slice(-4096);
     });
+    // One that has ended cannot be asked any more; whoever asks is told so.
+    process.stdin?.on('error', () => undefined);
     createInterface({ input: process.stdout! }).on('line', (line) => {
       const waiter = this.#waiting.shift();
       if (line.startsWith('failed: ')) waiter?.reject(new Error(`${kind} ${line}`));
