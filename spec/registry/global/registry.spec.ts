@@ -317,6 +317,14 @@ describe('a lock', () => {
     expect(await a!.global.trans('mine', () => 'free again')).toBe('free again');
   });
 
+  it('that one node refuses is left on none', async () => {
+    const [a, b] = await cluster('a', 'b');
+    expect(await a!.global.setLock('x', { nodes: [a!.name], holder: idle(a!) })).toBe(true);
+    // The greater name is locked first, and gives it.
+    expect(await b!.global.setLock('x', { nodes: [a!.name, b!.name], retries: 1 })).toBe(false);
+    expect(await a!.global.setLock('x', { nodes: [b!.name], retries: 0, holder: idle(a!) })).toBe(true);
+  });
+
   it('that its holder loses is told to the function that runs under it', async () => {
     const [a] = await cluster('a', 'b');
     const holder = idle(a!);
