@@ -181,7 +181,8 @@ export class Rooms {
 
   #erlang(): ExportedModules[string] {
     const peers = () => [...this.connections.all()].map(({ peer }) => peer);
-    return erlangModule({ processes: this.processes, host: this.env.host, peers });
+    const { highWaterBytes } = this.options.limits;
+    return erlangModule({ processes: this.processes, host: this.env.host, highWaterBytes, peers });
   }
 
   /** Sets up the processes, once the node has its name and creation. By the end of this turn they are there. */

@@ -4,56 +4,51 @@
  */
 import type { Host } from '../env/host.ts';
 import { UNDEF } from '../process/reasons.ts';
-import type { ProcessSystem } from '../process/system.ts';
-import { Atom, atom } from '../term/atom.ts';
-import { Pid } from '../term/identifiers.ts';
-import { charlist } from '../term/list.ts';
+import { type Atom, atom } from '../term/atom.ts';
+import { AtomMap, atoms } from '../term/atom-map.ts';
+import { Pid, Port, Ref } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
+import { badarg, nameOf } from './erlang-arguments.ts';
 import { ErlangError } from './erpc.ts';
 import type { ExportedModules } from './exports.ts';
-import { ProcessFacts } from './process-info.ts';
+import { isProcessFact, ProcessFacts } from './process-info.ts';
+import { Statistics } from './statistics.ts';
+import { type SystemView, systemInfo } from './system-info.ts';
 
-export interface ErlangView {
-  readonly processes: ProcessSystem;
-  readonly host: Host;
-  /** The nodes connected at this moment. */
-  readonly peers: () => Iterable<{ readonly name: string; readonly hidden: boolean }>;
+export interface ErlangView extends SystemView {
+  /** The nodes connected at this moment; one object for each connection. */
+  readonly peers: () => Iterable<ConnectedNode>;
 }
 
-const BADARG = atom('badarg');
-const WORD_BYTES = 8;
-/** As many as OTP may have at most. */
-const PROCESS_LIMIT = 134_217_727;
+interface ConnectedNode {
+  readonly name: string;
+  readonly hidden: boolean;
+}
 
 type Function = (...args: readonly unknown[]) => unknown;
 
 export function erlangModule(view: ErlangView): ExportedModules[string] {
-  const { processes, peers } = view;
+  const { processes, host, peers } = view;
   const facts = new ProcessFacts(processes);
-  const here = atom(processes.node);
+  const nodes = new Nodes(atom(processes.node), peers);
+  const statistics = new Statistics({
+    clock: processes.clock,
+    runnable: () => processes.scheduler.waiting,
+  });
 
-  const nodes = (...args: readonly unknown[]): unknown => {
-    const kinds = args.length === 0 ? [atom('visible')] : Array.isArray(args[0]) ? args[0] : [args[0]];
-    const wanted = new Set(
-      kinds.map((kind) => oneOf(kind, ['visible', 'hidden', 'connected', 'this', 'known'])),
-    );
-    const names: Atom[] = [];
-    if (wanted.has('this') || wanted.has('known')) names.push(here);
-    const all = wanted.has('connected') || wanted.has('known');
-    for (const { name, hidden } of peers())
-      if (all || wanted.has(hidden ? 'hidden' : 'visible')) names.push(atom(name));
-    return names;
-  };
+  const local = (pid: unknown): Pid => (pid instanceof Pid && processes.isLocal(pid) ? pid : badarg());
 
-  const processInfo = (pid: unknown, ...items: readonly unknown[]): unknown => {
-    if (!(pid instanceof Pid) || !processes.isLocal(pid)) throw new ErlangError(BADARG);
+  const processInfo = (subject: unknown, ...items: readonly unknown[]): unknown => {
+    const pid = local(subject);
     if (items.length === 0) return facts.all(pid);
     const [asked] = items;
     const one = (item: unknown, isListed: boolean): unknown => {
       if (item instanceof Tuple && item.length === 2 && item.at(0) === atom('dictionary'))
         return facts.entry(pid, item.at(1));
-      const fact = facts.one(pid, oneOf(item));
-      if (fact === null) throw new ErlangError(BADARG);
+      const name = nameOf(item);
+      // Of a process that is gone, too.
+      if (!isProcessFact(name)) return badarg();
+      const fact = facts.one(pid, name);
       return isListed && Array.isArray(fact) ? tuple(item, []) : fact;
     };
     if (!Array.isArray(asked)) return one(asked, false);
@@ -62,20 +57,17 @@ export function erlangModule(view: ErlangView): ExportedModules[string] {
   };
 
   const functions: Readonly<Record<string, readonly [arities: readonly number[], Function]>> = {
-    node: [[0], () => here],
-    nodes: [[0, 1], nodes],
+    node: [[0, 1], (...args) => (args.length === 0 ? atom(processes.node) : nodeOf(args[0]))],
+    nodes: [[0, 1, 2], (...args) => nodes.list(...args)],
     processes: [[0], () => processes.processes()],
     registered: [[0], () => processes.registered().map((name) => atom(name))],
-    whereis: [[1], (name) => processes.whereis(oneOf(name))],
-    is_process_alive: [
-      [1],
-      (pid) => {
-        if (!(pid instanceof Pid) || !processes.isLocal(pid)) throw new ErlangError(BADARG);
-        return processes.isAlive(pid);
-      },
-    ],
+    whereis: [[1], (name) => processes.whereis(nameOf(name))],
+    is_process_alive: [[1], (pid) => processes.isAlive(local(pid))],
     process_info: [[1, 2], processInfo],
-    memory: [[0, 1], (...args) => memory(view.host, ...args)],
+    // A node of ours has none.
+    ports: [[0], () => []],
+    memory: [[0, 1], (...args) => memory(host, ...args)],
+    statistics: [[1], (item) => statistics.of(item)],
     system_info: [[1], (item) => systemInfo(view, item)],
   };
   return Object.fromEntries(
@@ -89,12 +81,78 @@ export function erlangModule(view: ErlangView): ExportedModules[string] {
   );
 }
 
-/** The name of an atom, which may have to be one of some. */
-function oneOf(value: unknown, known?: readonly string[]): string {
-  // Some atoms are words of JavaScript.
-  const name = value instanceof Atom ? value.name : typeof value === 'boolean' ? String(value) : undefined;
-  if (name === undefined || (known !== undefined && !known.includes(name))) throw new ErlangError(BADARG);
-  return name;
+function nodeOf(what: unknown): Atom {
+  return what instanceof Pid || what instanceof Ref || what instanceof Port ? atom(what.node) : badarg();
+}
+
+/** erlang:nodes/0,1,2 of one node. */
+class Nodes {
+  readonly #here: Atom;
+  readonly #peers: ErlangView['peers'];
+  /** Numbers of the connections that anybody has asked for. */
+  readonly #ids = new WeakMap<ConnectedNode, number>();
+  #lastId = 0;
+
+  constructor(here: Atom, peers: ErlangView['peers']) {
+    this.#here = here;
+    this.#peers = peers;
+  }
+
+  /** @returns names, or `{Name, Info}` where a second argument says what is to be told of each */
+  list(...args: readonly unknown[]): readonly unknown[] {
+    const kinds = args.length === 0 ? [atom('visible')] : Array.isArray(args[0]) ? args[0] : [args[0]];
+    const wanted = new Set(
+      kinds.map((kind) => nameOf(kind, ['visible', 'hidden', 'connected', 'this', 'known'])),
+    );
+    const all = wanted.has('connected') || wanted.has('known');
+    const peers = [...this.#peers()].filter(({ hidden }) => all || wanted.has(hidden ? 'hidden' : 'visible'));
+    const withHere = wanted.has('this') || wanted.has('known');
+    if (args.length < 2) return [...peers.map(({ name }) => atom(name)), ...(withHere ? [this.#here] : [])];
+    const told = infoOptions(args[1]);
+    const info = (type: string, id: () => unknown) =>
+      atoms({
+        ...(told.has('connection_id') && { connection_id: id() }),
+        ...(told.has('node_type') && { node_type: atom(type) }),
+      });
+    return [
+      ...peers.map((peer) =>
+        tuple(
+          atom(peer.name),
+          info(peer.hidden ? 'hidden' : 'visible', () => this.#idOf(peer)),
+        ),
+      ),
+      ...(withHere
+        ? [
+            tuple(
+              this.#here,
+              info('this', () => undefined),
+            ),
+          ]
+        : []),
+    ];
+  }
+
+  /** Another one once a node has been connected anew. */
+  #idOf(peer: ConnectedNode): number {
+    const id = this.#ids.get(peer) ?? ++this.#lastId;
+    this.#ids.set(peer, id);
+    return id;
+  }
+}
+
+/** `#{connection_id => true, node_type => true}`, of which each may be missing, or false. */
+function infoOptions(given: unknown): ReadonlySet<string> {
+  const told = new Set<string>();
+  // A map with nothing in it has no kind of keys.
+  const isEmpty =
+    typeof given === 'object' && given !== null && Object.getPrototypeOf(given) === Object.prototype;
+  if (!(given instanceof AtomMap || isEmpty)) return badarg();
+  for (const [name, value] of Object.entries(given)) {
+    if (!(given instanceof AtomMap) || (name !== 'connection_id' && name !== 'node_type')) return badarg();
+    if (value === true) told.add(name);
+    else if (value !== false) return badarg();
+  }
+  return told;
 }
 
 /**
@@ -114,79 +172,8 @@ function memory(host: Host, ...args: readonly unknown[]): unknown {
     code: 0,
     ets: 0,
   };
-  const size = (item: unknown): Tuple => tuple(item, sizes[oneOf(item, Object.keys(sizes))]);
+  const size = (item: unknown): Tuple => tuple(item, sizes[nameOf(item, Object.keys(sizes))]);
   if (args.length === 0) return Object.keys(sizes).map((name) => size(atom(name)));
   const [asked] = args;
   return Array.isArray(asked) ? asked.map(size) : size(asked).at(1);
-}
-
-/** The keys that shells and tools ask for; any other is `badarg`, as one that OTP does not know. */
-function systemInfo({ processes, host }: ErlangView, item: unknown): unknown {
-  if (item instanceof Object && !(item instanceof Atom)) return wordSize(item);
-  switch (oneOf(item)) {
-    case 'process_count':
-      return processes.count;
-    case 'process_limit':
-      return PROCESS_LIMIT;
-    case 'port_count':
-    case 'ets_count':
-      return 0;
-    case 'port_limit':
-    case 'ets_limit':
-      return 65_536;
-    case 'atom_limit':
-      return 1_048_576;
-    case 'creation':
-      return processes.creation;
-    case 'wordsize':
-      return WORD_BYTES;
-    // One thread runs all processes.
-    case 'schedulers':
-    case 'schedulers_online':
-      return 1;
-    case 'dirty_cpu_schedulers':
-    case 'dirty_cpu_schedulers_online':
-    case 'dirty_io_schedulers':
-      return 0;
-    case 'logical_processors':
-    case 'logical_processors_available':
-    case 'logical_processors_online':
-      return atom('unknown');
-    case 'smp_support':
-    case 'threads':
-      return item !== atom('smp_support');
-    case 'multi_scheduling':
-      return atom('disabled');
-    case 'thread_pool_size':
-      return 0;
-    // The release whose distribution protocol is spoken here.
-    case 'otp_release':
-      return charlist('25');
-    case 'compat_rel':
-      return 25;
-    case 'machine':
-      return charlist('Beamish');
-    case 'version':
-      return charlist('13.0');
-    case 'system_version':
-      return charlist(
-        `Beamish on Node.js [speaks the distribution of Erlang/OTP 25] [host:${host.hostname()}]\n`,
-      );
-    case 'system_architecture':
-      return charlist('javascript');
-    case 'build_type':
-      return atom('opt');
-    case 'heap_type':
-      return atom('shared');
-    default:
-      throw new ErlangError(BADARG);
-  }
-}
-
-/** `{wordsize, internal}` and `{wordsize, external}`. */
-function wordSize(item: object): number {
-  const [what, kind] = Symbol.iterator in item ? [...(item as Iterable<unknown>)] : [];
-  if (what === atom('wordsize') && (kind === atom('internal') || kind === atom('external')))
-    return WORD_BYTES;
-  throw new ErlangError(BADARG);
 }

@@ -10,8 +10,9 @@ export type ExportedModules = Readonly<
 >;
 
 /**
- * As the option takes them: `erlang: true` stands for the built-in functions of that module (`processes/0`, `memory/0`,
- * `system_info/1`, `process_info/1,2`, `nodes/0,1`, `node/0`, `whereis/1`, `registered/0`).
+ * As the option takes them: `erlang: true` stands for the built-in functions of that module (`processes/0`, `memory/0,1`,
+ * `system_info/1`, `statistics/1`, `process_info/1,2`, `is_process_alive/1`, `nodes/0,1,2`, `node/0,1`, `whereis/1`,
+ * `registered/0`, `ports/0`).
  */
 export type ExportOptions = Readonly<Record<string, ExportedModules[string] | true>>;
 

@@ -4,6 +4,7 @@ import { type CallOwner, Cast, PendingCall } from '../process/pending-call.ts';
 import type { Process } from '../process/process.ts';
 import type { ProcessSystem } from '../process/system.ts';
 import { atom } from '../term/atom.ts';
+import { atoms } from '../term/atom-map.ts';
 import type { Pid } from '../term/identifiers.ts';
 import { type Tuple, tuple } from '../term/tuple.ts';
 
@@ -28,12 +29,42 @@ const COMMON = [
   'suspending',
 ] as const;
 
+/** What only erlang:process_info/2 tells: `parent` since OTP 25, `label` since OTP 27. */
+const OTHERS = [
+  'binary',
+  'catchlevel',
+  'current_location',
+  'current_stacktrace',
+  'garbage_collection_info',
+  'label',
+  'last_calls',
+  'max_heap_size',
+  'memory',
+  'message_queue_data',
+  'messages',
+  'min_bin_vheap_size',
+  'min_heap_size',
+  'monitored_by',
+  'monitors',
+  'parent',
+  'sequential_trace_token',
+  'trace',
+] as const;
+
+type ProcessFact = (typeof COMMON)[number] | (typeof OTHERS)[number];
+
+/** Whether erlang:process_info/2 knows this item here; any other is `badarg`. */
+export function isProcessFact(name: string): name is ProcessFact {
+  return (COMMON as readonly string[]).includes(name) || (OTHERS as readonly string[]).includes(name);
+}
+
 const STATUS = { starting: 'runnable', waiting: 'waiting', running: 'running', ending: 'exiting' } as const;
 
 /**
  * The facts of a process as Erlang's process_info tells them. An actor looks as a gen_server does: started by proc_lib,
  * with `$initial_call` (`{Actor, init, Arity}`) and `$ancestors` in its dictionary, which is what proc_lib:initial_call/1,
- * c:i/0 and their like read. Sizes and reductions are not counted per process here: they are 0.
+ * c:i/0 and their like read. Sizes and reductions are not counted per process here: they are 0. Nothing traces processes,
+ * and no process has a limit of its own for its heap.
  */
 export class ProcessFacts {
   readonly #processes: ProcessSystem;
@@ -50,12 +81,11 @@ export class ProcessFacts {
 
   /**
    * One fact, `{Item, Value}`; a process without a name has `[]` for that item.
-   * @returns undefined when the process is not alive, null for an item that there is none of
+   * @returns undefined when the process is not alive
    */
-  one(pid: Pid, item: string): Tuple | readonly [] | undefined | null {
+  one(pid: Pid, item: ProcessFact): Tuple | readonly [] | undefined {
     const process = this.#processes.lookup(pid);
-    if (process === undefined) return undefined;
-    return this.#item(process, item) ?? (item === 'registered_name' ? [] : null);
+    return process && (this.#item(process, item) ?? []);
   }
 
   /** One entry of the dictionary, as OTP 26 and newer ask: `{{dictionary, Key}, Value}`. */
@@ -67,13 +97,13 @@ export class ProcessFacts {
     return tuple(tuple(atom('dictionary'), key), found?.elements[1]);
   }
 
-  #item(process: Process, item: string): Tuple | undefined {
+  #item(process: Process, item: ProcessFact): Tuple | undefined {
     const value = this.#value(process, item);
     return value === undefined ? undefined : tuple(atom(item), value);
   }
 
-  /** Undefined for an unknown item, and for the name of a process that has none. */
-  #value(process: Process, item: string): unknown {
+  /** Undefined for the name of a process that has none. */
+  #value(process: Process, item: ProcessFact): unknown {
     const info = this.#processes.info(process.pid)!;
     const { extras } = process;
     const isActor = !(process.behaviour instanceof BodyBehaviour);
@@ -119,15 +149,25 @@ export class ProcessFacts {
       case 'total_heap_size':
       case 'heap_size':
       case 'stack_size':
+      case 'min_heap_size':
+      case 'min_bin_vheap_size':
       case 'reductions':
       case 'memory':
+      case 'catchlevel':
+      case 'trace':
         return 0;
+      case 'max_heap_size':
+        return atoms({ size: 0, kill: false, error_logger: false });
+      case 'message_queue_data':
+        return atom('on_heap');
+      case 'last_calls':
+        return false;
       case 'garbage_collection':
+      case 'garbage_collection_info':
       case 'suspending':
       case 'binary':
+      case 'sequential_trace_token':
         return [];
-      default:
-        return undefined;
     }
   }
 

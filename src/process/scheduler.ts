@@ -50,6 +50,11 @@ export class Scheduler {
     if (!this.#over) void NOW.then(this.#drain);
   }
 
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   /** This turn has had its share and work is left: whoever brings more should hold back until the next turn. */
   get isBehind(): boolean {
     return this.#over && this.#scheduled;

@@ -41,6 +41,11 @@ function slotOf(name: string): number {
 
 const table = new WeakTable<string, Atom>();
 
+/** How many atoms the program knows, with some that nobody holds any more. */
+export function atomCount(): number {
+  return table.size;
+}
+
 /**
  * The atom of this name: at most 255 characters.
  *
