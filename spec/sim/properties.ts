@@ -28,6 +28,11 @@ import { PostBook } from './books/post.ts';
 
 export type Property = (seed: number) => Promise<void>;
 
+/** For `using`: a cluster that a property leaves behind when it fails would go on listening to the program. */
+function endsHere(cluster: SimCluster): SimCluster & Disposable {
+  return Object.assign(cluster, { [Symbol.dispose]: () => cluster.dispose() });
+}
+
 const randomOf = (seed: number, label: string): SeededRandom => new SeededRandom(seed).fork(label);
 
 function assert(holds: boolean, what: () => string): asserts holds {
@@ -88,11 +93,10 @@ async function membershipConverges(seed: number): Promise<void> {
 async function allMeetAtOnce(seed: number): Promise<void> {
   const random = randomOf(seed, 'meet');
   const members = names(random.between(2, 7));
-  const cluster = new SimCluster({ seed, latencyMs: random.between(1, 20) });
+  using cluster = endsHere(new SimCluster({ seed, latencyMs: random.between(1, 20) }));
   const discovery = strategyOf(seed);
   await Promise.all(members.map((name) => cluster.start(name, { discovery })));
   await cluster.until(converged, { withinMs: 1_000 });
-  cluster.dispose();
 }
 
 /** Two nodes dial each other within a round trip, again and again: both calls end in the same one link, at once. */
@@ -100,7 +104,7 @@ async function callsThatCrossMeet(seed: number): Promise<void> {
   const random = randomOf(seed, 'cross');
   const [one, two] = names(2) as [string, string];
   const latencyMs = random.between(5, 50);
-  const cluster = new SimCluster({ seed, latencyMs });
+  using cluster = endsHere(new SimCluster({ seed, latencyMs }));
   const a = await cluster.start(one);
   const b = await cluster.start(two);
   for (let round = 0; round < 5; round++) {
@@ -118,7 +122,6 @@ async function callsThatCrossMeet(seed: number): Promise<void> {
       withinMs: 1_000,
     });
   }
-  cluster.dispose();
 }
 
 /** All nodes of a cluster crash at the same moment and come back under their old names, again and again. */
@@ -147,7 +150,7 @@ async function partitionsHeal(seed: number): Promise<void> {
 async function theMapperReturns(seed: number): Promise<void> {
   const random = randomOf(seed, 'mapper');
   const members = ['a', 'b', 'c'].slice(0, random.between(2, 3)).map((name) => `${name}@one.sim`);
-  const cluster = new SimCluster({ seed, latencyMs: [1, 30] });
+  using cluster = endsHere(new SimCluster({ seed, latencyMs: [1, 30] }));
   await cluster.startEpmd('one.sim');
   const node: SimNodeOptions = { netTickTime: TICK_MS, epmd: { mode: 'external' } };
   await Promise.all(members.map((name) => cluster.start(name, node)));
@@ -157,19 +160,20 @@ async function theMapperReturns(seed: number): Promise<void> {
   await cluster.advance(random.between(20_000, 300_000));
   await cluster.startEpmd('one.sim');
   await cluster.until(converged, { withinMs: 90_000 });
-  cluster.dispose();
 }
 
 /** Who crashed is missed within netTickTime and a quarter by everybody, and nobody ever sees it again. */
 async function theDeadStayOut(seed: number): Promise<void> {
   const random = randomOf(seed, 'dead');
   const members = names(random.between(2, 6));
-  const cluster = new SimCluster({
-    seed,
-    latencyMs: [1, 100],
-    loss: random.fraction() * 0.3,
-    duplicate: 0.1,
-  });
+  using cluster = endsHere(
+    new SimCluster({
+      seed,
+      latencyMs: [1, 100],
+      loss: random.fraction() * 0.3,
+      duplicate: 0.1,
+    }),
+  );
   const node: SimNodeOptions = { discovery: strategyOf(seed), netTickTime: TICK_MS };
   await Promise.all(members.map((name) => cluster.start(name, node)));
   await cluster.until(converged, { withinMs: 60_000 });
@@ -193,14 +197,13 @@ async function theDeadStayOut(seed: number): Promise<void> {
     const held = discovery?.held ?? 0;
     assert(held < members.length, () => `${survivor.name} holds ${held} names to connect`);
   }
-  cluster.dispose();
 }
 
 /** Frozen for less than three quarters of netTickTime, a node is not given up. */
 async function theFrozenAreNotGivenUp(seed: number): Promise<void> {
   const random = randomOf(seed, 'frozen');
   const members = names(random.between(2, 5));
-  const cluster = new SimCluster({ seed, latencyMs: [1, 50] });
+  using cluster = endsHere(new SimCluster({ seed, latencyMs: [1, 50] }));
   const node: SimNodeOptions = { discovery: strategyOf(seed), netTickTime: TICK_MS };
   await Promise.all(members.map((name) => cluster.start(name, node)));
   await cluster.until(converged, { withinMs: 60_000 });
@@ -222,7 +225,6 @@ async function theFrozenAreNotGivenUp(seed: number): Promise<void> {
   await cluster.advance(TICK_MS * 1.25 + 1_000);
   const missed = cluster.timeline.events.filter(({ event }) => event === 'nodedown').length;
   assert(missed === members.length - 1, () => `${missed} nodedowns of ${members.length - 1}`);
-  cluster.dispose();
 }
 
 /** Faults that end links and lives, but not so many that nothing gets through. */
@@ -323,7 +325,9 @@ async function namesAndGroupsAgree(seed: number): Promise<void> {
 async function strangersStayOut(seed: number): Promise<void> {
   const random = randomOf(seed, 'strangers');
   const members = names(random.between(2, 3));
-  const cluster = new SimCluster({ seed, latencyMs: [1, 60], loss: 0.1, duplicate: 0.1, garble: 0.1 });
+  using cluster = endsHere(
+    new SimCluster({ seed, latencyMs: [1, 60], loss: 0.1, duplicate: 0.1, garble: 0.1 }),
+  );
   const sealed = random.chance(0.5) ? ({ seal: 'secretbox' } as const) : {};
   const own = gossip({ secret: 'ours', ...sealed });
   const strangers = ['x@x.sim', 'y@y.sim', 'z@z.sim'];
@@ -349,14 +353,13 @@ async function strangersStayOut(seed: number): Promise<void> {
     const seen = cluster.node(name).nodes('connected').length;
     assert(seen === members.length - 1, () => `${name} sees ${seen} nodes of ${members.length - 1}`);
   }
-  cluster.dispose();
 }
 
 /** Somebody on the network repeats, doubles and changes what he hears, of nodes that are gone too: nothing comes of it. */
 async function replaysChangeNothing(seed: number): Promise<void> {
   const random = randomOf(seed, 'replays');
   const members = names(3);
-  const cluster = new SimCluster({ seed, latencyMs: [1, 40], duplicate: 0.3 });
+  using cluster = endsHere(new SimCluster({ seed, latencyMs: [1, 40], duplicate: 0.3 }));
   const eve = simEnv(cluster.network, 'eve@eve.sim', { isNode: false });
   const heard: Uint8Array[] = [];
   const socket = await cluster.run(
@@ -404,7 +407,6 @@ async function replaysChangeNothing(seed: number): Promise<void> {
     const sinceMs = cluster.timeline.events[before - 1]!.atMs;
     assert((dialled?.atMs ?? 0) <= sinceMs, () => `${node.name} dialled a dead node for a replay`);
   }
-  cluster.dispose();
 }
 
 /**
@@ -434,7 +436,7 @@ async function costsAreBounded(seed: number): Promise<void> {
   for (const count of [3, 6, 12]) {
     const members = names(count);
     const heldByNone = heldBytes();
-    const cluster = new SimCluster({ seed });
+    using cluster = endsHere(new SimCluster({ seed }));
     await Promise.all(members.map((name) => cluster.start(name)));
     await cluster.until(converged, { withinMs: 30_000 });
     await cluster.advance(60_000);

@@ -25,10 +25,12 @@ export const host: Host = {
     return { residentBytes: rss, heapBytes: heapTotal, heapUsedBytes: heapUsed, externalBytes: external };
   },
   output: (text) => {
-    // As console.log does: a reader of our output that has gone away is no reason to end the program.
     const { stdout } = process;
-    stdout.once('error', ignore);
-    stdout.write(text, () => stdout.removeListener('error', ignore));
+    // A reader of our output that has gone away is no reason to end the program. The callback is told first, and the
+    // error is emitted in a later turn.
+    stdout.write(text, (error) => {
+      if (error && !stdout.listeners('error').includes(ignore)) stdout.once('error', ignore);
+    });
   },
 };
 
