@@ -363,6 +363,7 @@ export class Rooms {
 
   async #stop(): Promise<void> {
     this.groups?.stop();
+    this.global?.stop();
     await this.#tree?.stop();
     await this.processes?.stop();
     await this.connections.stop();

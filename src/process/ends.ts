@@ -2,7 +2,7 @@ import { ExitError } from '../errors.ts';
 import type { EventPoint } from '../telemetry/events.ts';
 import { PendingCall } from './pending-call.ts';
 import { DEAD, ENDING, type Process, STARTING } from './process.ts';
-import { describePid, describeReason, isCleanExit, reasonOf } from './reasons.ts';
+import { describePid, describeReason, isCleanExit, reasonOf, SHUTDOWN } from './reasons.ts';
 import type { ProcessSystem } from './system.ts';
 
 /**
@@ -118,6 +118,11 @@ export class Ends {
     if (rejections === undefined) controller.abort(error);
     else rejections.run(process, () => controller.abort(error), undefined);
   }
+}
+
+/** What whoever still waits for something on a node is told when that stops. */
+export function stoppedError(node: string): ExitError {
+  return new ExitError(SHUTDOWN, node, `${node} has stopped`);
 }
 
 /** What everything that a dead process still tries to do throws. */

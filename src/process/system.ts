@@ -10,7 +10,7 @@ import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
 import { checkGlobal, checkRunnable, checkSpawnOptions } from './checks.ts';
 import { type AnyDestination, At, type GlobalResolver } from './destination.ts';
-import { deadError, Ends } from './ends.ts';
+import { deadError, Ends, stoppedError } from './ends.ts';
 import type { Output } from './io.ts';
 import { monitorsOf, watchersOf } from './monitor.ts';
 import { Names } from './names.ts';
@@ -448,11 +448,14 @@ export class ProcessSystem {
     return new Promise((resolve) => this.whenEnded(process, resolve));
   }
 
-  /** @internal */
-  whenEnded(process: Process, listener: (reason: unknown) => void): void {
+  /** Tells once, after the end; the function it returns takes that back. @internal */
+  whenEnded(process: Process, listener: (reason: unknown) => void): () => void {
     const extra = process.extra;
     extra.onEnd ??= [];
     extra.onEnd.push(listener);
+    return () => {
+      extra.onEnd = extra.onEnd?.filter((other) => other !== listener);
+    };
   }
 
   /** All live processes that no supervisor takes down, in the order they were started. @internal */
@@ -476,8 +479,7 @@ export class ProcessSystem {
     const shutdown = new Shutdown(this, options.timeoutMs);
     await shutdown.roots();
     await shutdown.rest();
-    const error = new ExitError(SHUTDOWN, this.node, `${this.node} has stopped`);
-    this.requests.book.rejectOwned(this.outside, error);
+    this.requests.book.rejectOwned(this.outside, stoppedError(this.node));
     this.requests.book.stop();
     // What the last processes leave behind is rejected before the next turn.
     if (this.#unlisten !== undefined) this.clock.setImmediate(this.#unlisten);

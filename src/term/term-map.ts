@@ -97,6 +97,17 @@ export class TermMap<V> {
   }
 }
 
+/** Whether a value is a term through and through, and so can be a key: a link between Beamish nodes carries more. */
+export function isTerm(value: unknown): boolean {
+  try {
+    if (directKey(value) === INDIRECT) sketch(value);
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
 /** Of a key that JavaScript cannot compare by itself. */
 const INDIRECT = Symbol('indirect');
 
@@ -152,7 +163,7 @@ function sketch(term: unknown): string {
   }
   if (term instanceof Tuple) return `{${term.elements.map(sketch).join()}}`;
   if (Array.isArray(term)) return `[${term.map(sketch).join()}]`;
-  if (term instanceof ImproperList) return `[${term.elements.map(sketch).join()}|`;
+  if (term instanceof ImproperList) return `[${term.elements.map(sketch).join()}|${sketch(term.tail)}`;
   if (term instanceof Ref) return `#${term.key}`;
   if (term instanceof Uint8Array) return `b${Buffer.from(term).toString('latin1')}`;
   if (term instanceof BitString) return `t${Buffer.from(term.bytes).toString('latin1')}`;

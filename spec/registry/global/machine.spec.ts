@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MALFORMED as MALFORMED_CALL } from '../../../src/registry/global/machine.ts';
 import { atom } from '../../../src/term/atom.ts';
 import { internPid, type Pid } from '../../../src/term/identifiers.ts';
+import { ImproperList } from '../../../src/term/list.ts';
 import { tuple } from '../../../src/term/tuple.ts';
 import { NOTIFY_ALL, SILENT, World } from './world.ts';
 
@@ -381,6 +383,18 @@ describe('what is not of the protocol', () => {
     tuple(atom('set_lock'), tuple(1, 2, 3)),
     tuple(atom('del_lock'), 'lock'),
     tuple(atom('register_ext'), 'x', pid, 0, 'node'),
+    // No terms: a link between nodes of ours carries them.
+    ...[new Date(0), new Set([1]), new ImproperList([1], new Date(0)), tuple([new Date(0)])].flatMap(
+      (none) => [
+        tuple(atom('register'), none, pid, 0),
+        tuple(atom('register'), 'x', pid, none),
+        tuple(atom('register_ext'), none, pid, 0, node),
+        tuple(atom('unregister'), none),
+        tuple(atom('set_lock'), tuple(none, pid)),
+        tuple(atom('set_lock'), tuple(atom('global'), none)),
+        tuple(atom('del_lock'), tuple(atom('global'), none)),
+      ],
+    ),
   ];
 
   it('is counted, and changes nothing', () => {
@@ -392,7 +406,7 @@ describe('what is not of the protocol', () => {
     const before = a!.holders();
     for (const type of ['cast', 'info'] as const)
       for (const message of MALFORMED) world.tell(a!, { type, message });
-    for (const request of CALLS) a!.machine.serve(request, pid);
+    for (const request of CALLS) expect(a!.machine.serve(request, pid).reply).toBe(MALFORMED_CALL);
     world.tell(a!, { type: 'timeout', timer: 0 });
     quiet(world);
     expect(a!.holders()).toEqual(before);
@@ -413,6 +427,9 @@ describe('what is not of the protocol', () => {
       tuple(atom('delete')),
       5,
       tuple(atom('insert'), 'x'),
+      tuple(atom('insert'), tuple(new Date(0), pid, 0)),
+      tuple(atom('insert'), tuple('bad', pid, new Date(0))),
+      tuple(atom('delete'), new Set()),
     ];
     const ops = [...bad, good];
     world.tell(a!, { type: 'cast', message: tuple(atom('new_nodes'), atom('b@h'), ops, [], [], []) });

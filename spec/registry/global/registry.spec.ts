@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { atom, global, type Node, type Pid, type Resolve, type Self, tuple } from '../../../src/index.ts';
+import { roomsOf } from '../../../src/node.ts';
 import { Nodes } from '../../support/nodes.ts';
 
 let nodes: Nodes;
@@ -115,6 +116,9 @@ describe('a name', () => {
     expect(() => a!.global.on('other' as 'conflict', () => {})).toThrow(/registered, unregistered, conflict/);
     await expect(a!.global.trans('x', () => 1, { holder: idle(b!) })).rejects.toThrow(/live process of/);
     await expect(a!.global.setLock('x', { nodes: [] })).rejects.toThrow(/at least one/);
+    await expect(a!.global.sync({ nodes: 'b' as never })).rejects.toThrow(
+      /nodes: expected names of nodes, got/,
+    );
     expect([a!, b!].map((node) => node.global.registered())).toEqual([[], []]);
   });
 
@@ -150,6 +154,30 @@ describe('a name', () => {
     await a!.global.register('z', idle(a!));
     // What was given up was not registered behind everybody's back.
     expect(b!.global.registered()).toEqual(['z']);
+  });
+
+  it('is remembered by nobody once it was given up on', async () => {
+    const [a] = await cluster('a', 'b');
+    const { processes } = roomsOf(a!);
+    const server = processes.lookup(a!.whereis('global_name_server')!)!;
+    const nodes = ['nobody@nowhere.invalid'];
+    for (let i = 0; i < 5; i++)
+      await expect(a!.global.sync({ nodes, timeout: 1 })).rejects.toMatchObject({ code: 'CallTimeoutError' });
+    await a!.global.sync();
+    expect(server.extras!.taken!.size).toBe(0);
+  });
+
+  it('that is waited for when the node stops is waited for no more', async () => {
+    const a = await nodes.start();
+    const waiting = [a.global.whenRegistered('x'), a.global.whenRegistered('x', { timeout: 60_000 })];
+    const told = Promise.allSettled(waiting);
+    await a.stop();
+    for (const outcome of await told)
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: { code: 'ExitError', message: /has stopped/ },
+      });
+    await expect(a.global.whenRegistered('x')).rejects.toThrow(/has stopped/);
   });
 });
 
@@ -297,6 +325,41 @@ describe('a name server', () => {
 });
 
 describe('a lock', () => {
+  it('is refused for an id that has no term, and nothing is left of a transaction that is refused', async () => {
+    const [a, b] = await cluster('a', 'b');
+    const servers = [a!, b!].map((node) => node.whereis('global_name_server'));
+    const { processes } = roomsOf(a!);
+    const before = processes.count;
+    for (const id of [new Date(0), tuple('x', new Set()), () => 1]) {
+      const asked = [a!.global.setLock(id), a!.global.delLock(id), a!.global.trans(id, () => 1)];
+      for (const outcome of await Promise.allSettled(asked))
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'EncodeError' } });
+    }
+    for (const options of [{ nodes: 'b' as never }, { retries: -1 }])
+      await expect(a!.global.trans('x', () => 1, options)).rejects.toMatchObject({ code: 'OptionsError' });
+    expect([a!, b!].map((node) => node.whereis('global_name_server'))).toEqual(servers);
+    expect(processes.count).toBe(before);
+  });
+
+  it('leaves nothing with its holder when it is free again', async () => {
+    const [a] = await cluster('a', 'b');
+    const holder = idle(a!);
+    for (let i = 0; i < 5; i++) await a!.global.trans('x', () => i, { holder });
+    expect(roomsOf(a!).processes.lookup(holder)!.extras?.onEnd ?? []).toEqual([]);
+  });
+
+  it('that this node itself has lost with its name server ends the transaction, and its process', async () => {
+    const [a] = await cluster('a', 'b');
+    const { processes } = roomsOf(a!);
+    const before = new Set(processes.processes());
+    await expect(
+      a!.global.trans('x', () => void a!.exit(a!.whereis('global_name_server')!, 'kill')),
+    ).rejects.toMatchObject({ code: 'ExitError' });
+    await expect.poll(() => a!.whereis('global_name_server')).toBeDefined();
+    const labels = processes.all().flatMap(({ pid, label }) => (before.has(pid) ? [] : [label]));
+    expect(labels).not.toContain('hold');
+  });
+
   it('is let go when the node of its holder goes, and trans gives what its function gives', async () => {
     const [a, b, c] = await cluster('a', 'b', 'c');
     const inside = open();

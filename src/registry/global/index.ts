@@ -9,6 +9,7 @@ import type { AnyActor } from '../../actor/types.ts';
 import { CallTimeoutError, ExitError, NameTakenError, OptionsError } from '../../errors.ts';
 import { checkKnown, checkMs } from '../../process/checks.ts';
 import { type AnyPid, At, type GlobalName, type GlobalResolver } from '../../process/destination.ts';
+import { stoppedError } from '../../process/ends.ts';
 import type { GlobalNames } from '../../process/global-names.ts';
 import { describePid, NOPROC } from '../../process/reasons.ts';
 import type { ProcessSystem } from '../../process/system.ts';
@@ -25,7 +26,7 @@ import { GLOBAL_NAME_SERVER } from './messages.ts';
 import { NameTable } from './names.ts';
 import { type Resolve, Resolvers } from './resolvers.ts';
 import { type Audience, globalNameServer, type Net, type ServerView } from './server.ts';
-import { type LockOptions, UserLocks } from './user-locks.ts';
+import { checkNodes, type LockOptions, UserLocks } from './user-locks.ts';
 import type { GlobalConflict } from './wishes.ts';
 
 export type { ResolverFunction } from './resolvers.ts';
@@ -94,6 +95,8 @@ export class GlobalRegistry implements GlobalResolver {
   };
   /** Visible nodes that did not join in time: C nodes, and others that do not speak `global`. */
   readonly #strangers = new Set<string>();
+  /** Who waits for a name that nobody has yet: how to end that. */
+  readonly #expecting = new Set<(error: unknown) => void>();
   #view: ServerView | undefined;
   #lastRequest = 0;
 
@@ -206,7 +209,7 @@ export class GlobalRegistry implements GlobalResolver {
   async sync(options: ChangeOptions & { readonly nodes?: readonly string[] } = {}): Promise<void> {
     this.#participate();
     checkKnown(options, '', ['nodes', ...CHANGE_OPTIONS]);
-    const nodes = options.nodes ?? this.#o.net.visible();
+    const nodes = options.nodes === undefined ? this.#o.net.visible() : checkNodes(options.nodes, 0);
     await this.#ask('beamish_sync', [nodes.map(atom)], options);
   }
 
@@ -226,7 +229,7 @@ export class GlobalRegistry implements GlobalResolver {
 
   /**
    * Resolves to the process of this name as soon as there is one; at once when there is.
-   * @throws CallTimeoutError after `timeout` ms, the signal's reason when aborted
+   * @throws CallTimeoutError after `timeout` ms, the signal's reason when aborted, ExitError when this node stops
    */
   whenRegistered<N extends keyof GlobalNames>(name: N, options?: WaitOptions): Promise<Pid<GlobalNames[N]>>;
   whenRegistered<T = unknown>(name: GlobalName | unknown, options?: WaitOptions): Promise<Pid<T>>;
@@ -237,16 +240,20 @@ export class GlobalRegistry implements GlobalResolver {
     signal?.throwIfAborted();
     const there = this.whereis(name);
     if (there !== undefined) return there;
-    const { clock } = this.#o.processes;
+    const { clock, stopping, node } = this.#o.processes;
+    if (stopping) throw stoppedError(node);
     return await new Promise((resolve, reject) => {
       let timer: unknown;
       const finish = (then: () => void): void => {
         unlisten();
+        this.#expecting.delete(fail);
         clock.clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
         then();
       };
-      const onAbort = (): void => finish(() => reject(signal?.reason));
+      const fail = (error: unknown): void => finish(() => reject(error));
+      const onAbort = (): void => fail(signal?.reason);
+      this.#expecting.add(fail);
       const unlisten = this.on('registered', (other, pid) => {
         if (equalTerms(other, name)) finish(() => resolve(pid));
       });
@@ -254,7 +261,7 @@ export class GlobalRegistry implements GlobalResolver {
       if (timeout === Number.POSITIVE_INFINITY) return;
       timer = clock.setTimeout(() => {
         const text = `nobody has the global name ${inspectTerm(name)} after ${timeout} ms`;
-        finish(() => reject(new CallTimeoutError(text, timeout)));
+        fail(new CallTimeoutError(text, timeout));
       }, timeout);
     });
   }
@@ -265,6 +272,7 @@ export class GlobalRegistry implements GlobalResolver {
    * Sets a lock on nodes, as `global:set_lock/3`. `id` is `tuple(resource, requester)` as there; any other term is a
    * resource, which the holder asks for itself.
    * @returns false when the last retry was refused
+   * @throws EncodeError for an id that has no term
    */
   async setLock(id: unknown, options: LockOptions = {}): Promise<boolean> {
     this.#participate();
@@ -280,7 +288,7 @@ export class GlobalRegistry implements GlobalResolver {
   /**
    * Runs `fn` while no other has the lock, as `global:trans/4`, and resolves to what it returns. The lock is let go when
    * it returns or throws, when its holder ends (then the signal that `fn` gets is aborted), and when this node goes down.
-   * @throws NameTakenError when the last retry was refused
+   * @throws NameTakenError when the last retry was refused; EncodeError for an id that has no term
    */
   async trans<T>(
     id: unknown,
@@ -321,6 +329,11 @@ export class GlobalRegistry implements GlobalResolver {
       preventOverlappingPartitions,
       answerLimitMs,
     });
+  }
+
+  /** The node stops: nobody waits for a name any more. @internal */
+  stop(): void {
+    for (const fail of [...this.#expecting]) fail(stoppedError(this.#o.processes.node));
   }
 
   /** What runs in its place on a visible node that takes no part. @internal */

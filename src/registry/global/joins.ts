@@ -425,6 +425,11 @@ export class Joins {
     else this.#syncs.add({ nodes: new Set(open), request });
   }
 
+  /** Whoever asked has lost interest. */
+  withdraw(request: number): void {
+    for (const sync of this.#syncs) if (sync.request === request) this.#syncs.delete(sync);
+  }
+
   #settleSyncs(node: string): void {
     for (const sync of this.#syncs) {
       if (!sync.nodes.delete(node) || sync.nodes.size > 0) continue;

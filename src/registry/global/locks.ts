@@ -30,7 +30,7 @@ export class LockTable {
     return held === undefined || equalTerms(held.requester, lock.elements[1]);
   }
 
-  /** `free`: somebody else has it; `held`: `pid` had it already. */
+  /** `held`: `pid` had it already. `refused`: somebody else has it. */
   set(lock: Lock, pid: Pid): 'set' | 'held' | 'refused' {
     const [resource, requester] = lock.elements;
     let held = this.#locks.get(resource);

@@ -9,13 +9,13 @@
 import type { Random } from '../../env/random.ts';
 import { Atom, atom } from '../../term/atom.ts';
 import { Pid } from '../../term/identifiers.ts';
+import { isTerm } from '../../term/term-map.ts';
 import { Tuple, tuple } from '../../term/tuple.ts';
 import { Joins } from './joins.ts';
 import { Locker } from './locker.ts';
 import { LockTable } from './locks.ts';
 import { Members } from './members.ts';
 import {
-  isName,
   isTag,
   nodeName,
   readExternal,
@@ -247,6 +247,7 @@ export class GlobalMachine {
         return;
       case 'withdraw':
         this.#registrar.withdraw(event.request);
+        this.#joins.withdraw(event.request);
         return;
       case 'sync':
         this.#joins.sync(event.request, event.nodes);
@@ -293,21 +294,21 @@ export class GlobalMachine {
     const { length } = request;
     switch (what instanceof Atom ? what.name : undefined) {
       case 'register':
-        if (length !== 4 || !isName(first) || !(second instanceof Pid)) return MALFORMED;
+        if (length !== 4 || !isTerm(first) || !(second instanceof Pid) || !isTerm(third)) return MALFORMED;
         if (this.#isLate(from)) return YES;
         this.#replica.insert(first, second, third, from);
         this.#changed(from, first);
         return YES;
       case 'unregister':
-        if (length !== 2 || !isName(first)) return MALFORMED;
+        if (length !== 2 || !isTerm(first)) return MALFORMED;
         if (this.#isLate(from)) return OK;
         this.#replica.delete(first);
         this.#changed(from, first);
         return OK;
       case 'register_ext': {
         const node = request.elements[4];
-        if (length !== 5 || !isName(first) || !(second instanceof Pid) || !(node instanceof Atom))
-          return MALFORMED;
+        if (length !== 5 || !isTerm(first) || !(second instanceof Pid) || !isTerm(third)) return MALFORMED;
+        if (!(node instanceof Atom)) return MALFORMED;
         if (this.#isLate(from)) return YES;
         this.#replica.insert(first, second, third, from);
         if (this.#o.table.get(first)?.pid === second)

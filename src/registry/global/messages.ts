@@ -6,6 +6,7 @@
  */
 import { Atom, atom } from '../../term/atom.ts';
 import { Pid } from '../../term/identifiers.ts';
+import { isTerm } from '../../term/term-map.ts';
 import { Tuple, tuple } from '../../term/tuple.ts';
 
 /** What we speak: that of OTP 25 to 29. */
@@ -180,7 +181,7 @@ export function readLocker(term: unknown): Pid | undefined {
 }
 
 export function readLock(term: unknown): Lock | undefined {
-  return term instanceof Tuple && term.length === 2 ? (term as Lock) : undefined;
+  return term instanceof Tuple && term.length === 2 && isTerm(term) ? (term as Lock) : undefined;
 }
 
 /** All well-formed entries of `[{Name, Pid, Resolver}]`, and how many are not. */
@@ -190,7 +191,7 @@ export function readNames(
   return readList(term, (entry) => {
     if (!(entry instanceof Tuple) || entry.length !== 3) return undefined;
     const [name, pid, resolver] = entry.elements;
-    return pid instanceof Pid && isName(name) ? { name, pid, resolver } : undefined;
+    return pid instanceof Pid && isTerm(name) && isTerm(resolver) ? { name, pid, resolver } : undefined;
   });
 }
 
@@ -199,10 +200,12 @@ export function readOps(term: unknown): { readonly names: NameOp[]; readonly mal
   return readList(term, (entry): NameOp | undefined => {
     if (!(entry instanceof Tuple) || entry.length !== 2) return undefined;
     const [what, about] = entry.elements;
-    if (what === DELETE) return isName(about) ? { name: about } : undefined;
+    if (what === DELETE) return isTerm(about) ? { name: about } : undefined;
     if (what !== INSERT || !(about instanceof Tuple) || about.length !== 3) return undefined;
     const [name, pid, resolver] = about.elements;
-    return pid instanceof Pid && isName(name) ? { name, insert: { pid, resolver } } : undefined;
+    return pid instanceof Pid && isTerm(name) && isTerm(resolver)
+      ? { name, insert: { pid, resolver } }
+      : undefined;
   });
 }
 
@@ -219,11 +222,6 @@ function readList<T>(
     else names.push(one);
   }
   return { names, malformed };
-}
-
-/** Whatever was decoded is a term; what a program here gives may not be. */
-export function isName(term: unknown): boolean {
-  return typeof term !== 'function' && typeof term !== 'symbol';
 }
 
 /** More members than any mesh has. */
@@ -249,6 +247,7 @@ export function readExternal(term: unknown): ExternalName[] {
     (entry): entry is ExternalName =>
       entry instanceof Tuple &&
       entry.length === 3 &&
+      isTerm(entry.elements[0]) &&
       entry.elements[1] instanceof Pid &&
       entry.elements[2] instanceof Atom,
   );

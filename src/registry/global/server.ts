@@ -171,7 +171,7 @@ class Server {
       this.#fromUser(args, ([nodes], request) =>
         this.#step({ type: 'sync', request, nodes: (nodes as Atom[]).map(({ name }) => name) }),
       );
-    handlers.beamish_withdraw = (request) => this.#step({ type: 'withdraw', request: request as number });
+    handlers.beamish_withdraw = (request) => this.#withdraw(request as number);
     return handlers;
   }
 
@@ -201,6 +201,13 @@ class Server {
       then(args, request);
     }
     return deferred;
+  }
+
+  /** Nobody waits for the outcome any more: what is under way is carried out, and told to nobody. */
+  #withdraw(request: number): void {
+    this.#waiting.get(request)?.fail('withdrawn');
+    this.#waiting.delete(request);
+    this.#step({ type: 'withdraw', request });
   }
 
   #message(message: unknown): void {

@@ -1,11 +1,12 @@
 import { CallTimeoutError, NameTakenError, OptionsError } from '../../errors.ts';
-import { checkKnown } from '../../process/checks.ts';
+import { checkKnown, show } from '../../process/checks.ts';
 import { type AnyPid, At } from '../../process/destination.ts';
 import type { Process } from '../../process/process.ts';
 import { describePid, NORMAL } from '../../process/reasons.ts';
 import type { Self } from '../../process/self.ts';
 import type { ProcessSystem } from '../../process/system.ts';
 import { atom } from '../../term/atom.ts';
+import { encodeTerm } from '../../term/etf/codec.ts';
 import { Pid } from '../../term/identifiers.ts';
 import { inspectTerm } from '../../term/print.ts';
 import { Tuple, tuple } from '../../term/tuple.ts';
@@ -50,9 +51,10 @@ export class UserLocks {
     this.#visible = visible;
   }
 
-  /** True when it is set on all the nodes; false after the last retry. */
+  /** True when it is set on all the nodes; false after the last retry. @throws EncodeError for an id that has no term */
   async set(id: unknown, options: LockOptions = {}): Promise<boolean> {
     checkKnown(options, '', LOCK_OPTIONS);
+    encodeTerm(id);
     const holder = this.#holder(options.holder);
     return await this.#acquire(lockOf(id, holder.pid), this.#nodes(options), holder, options);
   }
@@ -60,6 +62,7 @@ export class UserLocks {
   /** Frees it on these nodes, where this holder has it. */
   async delete(id: unknown, options: LockOptions = {}): Promise<void> {
     checkKnown(options, '', LOCK_OPTIONS);
+    encodeTerm(id);
     const holder = this.#holder(options.holder);
     await this.#release(lockOf(id, holder.pid), this.#nodes(options), holder);
   }
@@ -71,25 +74,31 @@ export class UserLocks {
     options: LockOptions = {},
   ): Promise<T> {
     checkKnown(options, '', LOCK_OPTIONS);
+    encodeTerm(id);
     const processes = this.#processes;
     const isOwn = options.holder === undefined;
-    const holder = isOwn ? processes.start(hold, []) : this.#holder(options.holder);
-    const lock = lockOf(id, holder.pid);
     const nodes = this.#nodes(options);
+    const holder = isOwn ? processes.start(hold, []) : this.#holder(options.holder);
     const lost = new AbortController();
+    let forget: (() => void) | undefined;
+    const lock = lockOf(id, holder.pid);
     try {
       if (!(await this.#acquire(lock, nodes, holder, options)))
         throw new NameTakenError(
           id,
           `the lock on ${inspectTerm(lock.elements[0])} is held by another on one of ${nodes.join(', ')}, after ${options.retries} retries`,
         );
-      processes.whenEnded(holder, () =>
+      forget = processes.whenEnded(holder, () =>
         lost.abort(new Error(`the holder of the lock, ${describePid(holder.pid)}, has ended`)),
       );
       return await fn(lost.signal);
     } finally {
-      await this.#release(lock, nodes, holder);
-      if (isOwn) processes.end(holder, NORMAL, undefined);
+      forget?.();
+      try {
+        await this.#release(lock, nodes, holder);
+      } finally {
+        if (isOwn) processes.end(holder, NORMAL, undefined);
+      }
     }
   }
 
@@ -179,13 +188,7 @@ export class UserLocks {
 
   #nodes({ nodes }: LockOptions): readonly string[] {
     if (nodes === undefined) return [this.#processes.node, ...this.#visible()];
-    const isList = Array.isArray(nodes) && nodes.length > 0 && nodes.every((one) => typeof one === 'string');
-    if (!isList)
-      throw new OptionsError(
-        'nodes',
-        `nodes: expected names of nodes, at least one, got ${inspectTerm(nodes)}`,
-      );
-    return nodes;
+    return checkNodes(nodes, 1);
   }
 
   #holder(pid: Pid | undefined): Process {
@@ -206,6 +209,16 @@ export class UserLocks {
 /** `{Resource, Requester}` as OTP has it; any other term is a resource, and its holder the requester. */
 function lockOf(id: unknown, holder: Pid): Lock {
   return id instanceof Tuple && id.length === 2 ? (id as Lock) : tuple(id, holder);
+}
+
+/** @throws OptionsError unless it is a list of names, this long at least */
+export function checkNodes(nodes: unknown, least: 0 | 1): readonly string[] {
+  if (Array.isArray(nodes) && nodes.length >= least && nodes.every((one) => typeof one === 'string'))
+    return nodes;
+  throw new OptionsError(
+    'nodes',
+    `nodes: expected names of nodes${least === 0 ? '' : ', at least one'}, got ${show(nodes)}`,
+  );
 }
 
 /** Lives until it is ended. */

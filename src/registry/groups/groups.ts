@@ -6,12 +6,13 @@
 import { child } from '../../actor/child.ts';
 import { type SupervisorMethods, supervisor } from '../../actor/supervisor.ts';
 import { ExitError, NameTakenError, OptionsError } from '../../errors.ts';
+import { stoppedError } from '../../process/ends.ts';
 import type { AnyActor } from '../../process/protocol.ts';
 import { describePid, KILLED, NOPROC, SHUTDOWN } from '../../process/reasons.ts';
 import { atom, MAX_ATOM_CHARACTERS } from '../../term/atom.ts';
 import { inspectTerm } from '../../term/print.ts';
 import { Tuple } from '../../term/tuple.ts';
-import { Scope, type ScopeSurroundings, stoppedError } from './scope.ts';
+import { Scope, type ScopeSurroundings } from './scope.ts';
 
 /** As OTP's. */
 export const DEFAULT_SCOPE = 'pg';

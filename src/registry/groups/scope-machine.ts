@@ -1,5 +1,5 @@
 import type { Pid } from '../../term/identifiers.ts';
-import { TermMap } from '../../term/term-map.ts';
+import { isTerm, TermMap } from '../../term/term-map.ts';
 import type { Tuple } from '../../term/tuple.ts';
 import { ByPid } from '../by-pid.ts';
 import { Members } from './members.ts';
@@ -222,24 +222,11 @@ export class ScopeMachine {
   #hear(body: unknown): void {
     const message = parsePgMessage(body);
     // Nobody is discovered by itself.
-    if (message === undefined || message.peer.node === this.#self?.node || !this.#canKeep(message))
+    if (message === undefined || message.peer.node === this.#self?.node || !canKeep(message))
       this.#wish({ type: 'ignore', why: 'malformed' });
     else if (message.type === 'discover') this.#discovered(message.peer);
     else if (message.type === 'sync') this.#synced(message.peer, message.groups);
     else this.#changed(message.peer, message.changes);
-  }
-
-  /** Whether its groups are terms: a link between Beamish nodes can carry more. */
-  #canKeep(message: PgMessage): boolean {
-    if (message.type === 'discover') return true;
-    try {
-      for (const { group } of message.type === 'sync' ? message.groups : message.changes)
-        this.#groups.has(group);
-      return true;
-    } catch (error) {
-      if (error instanceof TypeError) return false;
-      throw error;
-    }
   }
 
   #discovered(pid: Pid): void {
@@ -387,6 +374,14 @@ export class ScopeMachine {
   #wish(wish: ScopeWish): void {
     this.#wishes.push(wish);
   }
+}
+
+/** Whether its groups are terms. */
+function canKeep(message: PgMessage): boolean {
+  if (message.type === 'discover') return true;
+  const groups: readonly { readonly group: unknown }[] =
+    message.type === 'sync' ? message.groups : message.changes;
+  return groups.every(({ group }) => isTerm(group));
 }
 
 /** Cuts a list into parts of at most `PIDS_PER_MESSAGE`; none when it is empty. */

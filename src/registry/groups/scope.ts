@@ -1,12 +1,11 @@
 import { actor } from '../../actor/actor.ts';
 import type { ActorSelf } from '../../actor/actor-self.ts';
 import type { Clock, TimerHandle } from '../../env/clock.ts';
-import { ExitError, OptionsError } from '../../errors.ts';
+import { OptionsError } from '../../errors.ts';
 import { isPromise } from '../../process/behaviour.ts';
 import { type AnyPid, At } from '../../process/destination.ts';
 import { type Process, READY } from '../../process/process.ts';
 import type { AnyActor } from '../../process/protocol.ts';
-import { SHUTDOWN } from '../../process/reasons.ts';
 import type { ProcessSystem } from '../../process/system.ts';
 import { NodeDown, NodeUp } from '../../process/system-messages.ts';
 import type { Telemetry } from '../../telemetry/events.ts';
@@ -306,9 +305,4 @@ export class Scope {
         );
     return list;
   }
-}
-
-/** What whoever still waits for a scope is told when the node stops. */
-export function stoppedError(node: string): ExitError {
-  return new ExitError(SHUTDOWN, node, `${node} has stopped`);
 }
