@@ -1,5 +1,6 @@
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { ownMemory } from '../../src/codec/own-memory.ts';
 
@@ -37,5 +38,11 @@ describe('memory for what is kept', () => {
   it('has the engine look for large buffers that nobody wants before their sum is great', async () => {
     const plain = await scavenges((bytes) => Buffer.allocUnsafeSlow(bytes));
     expect(await scavenges(ownMemory)).toBeGreaterThan(plain * 2);
+  });
+
+  it('shows the function that it asks with to nobody else', () => {
+    for (let i = 0; i < 256; i++) ownMemory(BYTES);
+    expect(Object.hasOwn(globalThis, 'gc')).toBe(false);
+    expect(runInNewContext('typeof gc')).toBe('undefined');
   });
 });
