@@ -10,6 +10,7 @@ import { at, atom, ExitError, HandshakeError, type Node, type NodeOptions, tuple
 import { platformEnv } from '../../src/platform/index.ts';
 import { collector, history, Nodes, once } from '../support/nodes.ts';
 import { RawListener, RawPeer } from '../support/raw-peer.ts';
+import { watchedStreams } from '../support/watched-streams.ts';
 
 let nodes: Nodes;
 beforeEach(async () => {
@@ -30,16 +31,22 @@ function hasty(): Env {
   return {
     ...env,
     clock: { ...env.clock, setTimeout: (fn, ms) => env.clock.setTimeout(fn, wait(ms)) },
-    log: { write: (record) => nodes.log.push(record) },
+    log: { write: nodes.write },
   };
 }
 
 const TICK_BYTES = 4;
 
-/** Resolves when the node's only link has written so many bytes. */
-async function written(node: Node, bytes: number): Promise<void> {
-  while ((node.inspect().connections[0]?.writtenBytes ?? bytes) < bytes)
-    await new Promise((resolve) => setTimeout(resolve, 5));
+/** Resolves when so many chunks have come that are a tick and nothing else; hand it every chunk's length. */
+function ticks(count: number): { heard(bytes: number): void; readonly all: Promise<void> } {
+  let done = (): void => {};
+  const all = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  const heard = (bytes: number): void => {
+    if (bytes === TICK_BYTES && --count === 0) done();
+  };
+  return { heard, all };
 }
 
 async function raw(node: Node): Promise<RawPeer> {
@@ -293,10 +300,18 @@ describe('ticks', () => {
   const options: NodeOptions = { netTickTime: 400 };
 
   it('keep an idle link up', async () => {
-    const [a, b] = await nodes.pair(options);
+    const env = platformEnv();
+    const start = async () => {
+      const ticked = ticks(12);
+      const streams = watchedStreams(env.streams, ticked.heard);
+      const node = await nodes.start({ ...options, env: { ...env, log: { write: nodes.write }, streams } });
+      return [node, ticked.all] as const;
+    };
+    const [a, aTicked] = await start();
+    const [b, bTicked] = await start();
     const events = [history(a), history(b)];
     await a.connect(b.name);
-    for (const node of [a, b]) await written(node, 12 * TICK_BYTES);
+    await Promise.all([aTicked, bTicked]);
     expect(events).toEqual([[`up ${b.name}`], [`up ${a.name}`]]);
     expect(await a.ping(b.name)).toBe('pong');
   });
@@ -348,8 +363,12 @@ describe('ticks', () => {
     const a = await nodes.start(options);
     const [peer, name] = await proven(a);
     const events = history(a);
-    peer.socket.on('data', () => peer.write('00000000'));
-    await written(a, 12 * TICK_BYTES);
+    const ticked = ticks(12);
+    peer.socket.on('data', (chunk) => {
+      ticked.heard(chunk.length);
+      peer.write('00000000');
+    });
+    await ticked.all;
     expect(events).toEqual([]);
     expect(a.nodes('connected')).toEqual([name]);
   });

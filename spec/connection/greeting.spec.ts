@@ -95,7 +95,7 @@ class Peer {
 }
 
 /** An outside world in which only what the peer does makes links up. */
-const patient = () => patientEnv((record) => nodes.log.push(record));
+const patient = () => patientEnv(nodes.write);
 
 describe('two Beamish nodes', () => {
   it('say hello, and then MessagePack, whoever called', async () => {

@@ -47,11 +47,6 @@ async function part(a: Node, b: Node): Promise<void> {
   await Promise.all(downs);
 }
 
-/** Resolves when a line of the log matches: the side that is called may hear of the end a turn later. */
-async function loggedLine(pattern: RegExp): Promise<void> {
-  while (!pattern.test(logged())) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 describe('two nodes with certificates of one authority', () => {
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('talk to each other over %s', async (version) => {
     const options = { minVersion: version, maxVersion: version };
@@ -169,7 +164,7 @@ describe('a certificate that will not do', () => {
     expect(error.message).toContain(`port ${b.port}`);
     expect(logged()).not.toMatch(reason);
     await refused(b, a);
-    await loggedLine(reason);
+    await nodes.logged(reason);
     expect(a.inspect().counters['handshake.failed']).toBe(1);
     expect(await a.ping((await start('c', tls(good()))).name)).toBe('pong');
   });
@@ -192,7 +187,7 @@ describe('a certificate that will not do', () => {
     const a = await start('a', tls(good()));
     const caller = await bare();
     await expect(handshaken(caller, a)).rejects.toThrow();
-    await loggedLine(/it shows no certificate/);
+    await nodes.logged(/it shows no certificate/);
     const lenient = await start('b', tls(good(), { requireCertificate: false }));
     await handshaken(await bare(), lenient);
   });
@@ -304,9 +299,9 @@ describe('a node with TLS and one without', () => {
   it('do not connect, and both say why', async () => {
     const [a, b] = [await start('a', tls(good())), await nodes.start({ name: nodes.name('b') })];
     expect((await refused(a, b)).message).toMatch(/hung up on before it was secure/);
-    await loggedLine(/the peer speaks TLS, and this node does not \(option tls\)/);
+    await nodes.logged(/the peer speaks TLS, and this node does not \(option tls\)/);
     expect((await refused(b, a)).message).toMatch(/failed at recv_status: the peer closed the connection/);
-    await loggedLine(/failed at tls: it does not speak TLS/);
+    await nodes.logged(/failed at tls: it does not speak TLS/);
   });
 
   it('and a peer that never answers a call over TLS is said to speak none, perhaps', async () => {
@@ -347,7 +342,7 @@ describe('a node with TLS and one without', () => {
     await Promise.all(three.map(({ up }) => up));
     await dial().closed;
     three[0]!.socket.destroy();
-    await loggedLine(/failed at tls/);
+    await nodes.logged(/failed at tls/);
     const b = await start('b', tls(good()));
     expect(await b.ping(a.name)).toBe('pong');
   });

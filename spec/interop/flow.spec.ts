@@ -44,6 +44,7 @@ describeBeam('a peer that stops reading', () => {
         for (;;) {
           if (self.send(at(beam.name, 'count'), tuple(sent++, data))) continue;
           mostBytes = Math.max(mostBytes, node.inspect().connections[0]!.unsentBytes);
+          // No guess: what a stopped peer's system takes it takes at once, and a second too short only sends less.
           const timer = setTimeout(() => full.abort(), 1_000);
           try {
             await self.drained(beam.name, { signal: full.signal });
@@ -54,6 +55,7 @@ describeBeam('a peer that stops reading', () => {
           }
         }
         // A second of standing still takes next to no processor time.
+        // The length of the measurement.
         const before = performance.eventLoopUtilization();
         await new Promise((resolve) => setTimeout(resolve, 300));
         const { utilization } = performance.eventLoopUtilization(before);

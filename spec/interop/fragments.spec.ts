@@ -247,7 +247,8 @@ describeBeam('big messages', () => {
         Reasons = [receive {'DOWN', Ref, process, _, Reason} -> Reason end || {_, Ref} <- Senders],
         Behind = [Pid || {Pid, _} <- Senders, receive {behind, Pid} -> true after 0 -> false end],
         receive {ask, From} -> From ! {lists:usort(Reasons), length(Behind)} end end)), ok`);
-      // Nothing is read for a while, so that the link is busy and they wait.
+      // Nothing is read for a while, so that the link is busy and they wait. Where they have not begun by the time they are
+      // killed, on a slow machine, that counts as well.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
       const behind = await beam.eval(
         'judge ! {ask, self()}, receive {[killed], N} -> N after 20000 -> late end',

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   actor,
@@ -42,7 +41,7 @@ describeBeam('group leaders', () => {
   let node: Node;
   let beam: Beam;
   let output = '';
-  let logged: string[] = [];
+  let onLine: (line: string) => void = () => {};
   const here = () => `'${node.name}'`;
 
   beforeAll(async () => {
@@ -57,7 +56,7 @@ describeBeam('group leaders', () => {
             output += text;
           },
         },
-        log: { write: ({ level, message }) => logged.push(`${level} ${message}`) },
+        log: { write: ({ level, message }) => onLine(`${level} ${message}`) },
       },
       actors: [Speaker],
       exports: {
@@ -137,14 +136,14 @@ describeBeam('group leaders', () => {
     });
 
     it('log the crashes of what we spawned', async () => {
-      logged = [];
+      const crash = new Promise<string>((resolve) => {
+        onLine = (line) => line.includes('kaboom') && resolve(line);
+      });
       await inProcess(node, async (self) => {
         await self.spawnOn(beam.name, mfa('erlang', 'error', [atom('kaboom')]), [], { monitor: true });
         return self.receive();
       });
-      const crash = () => logged.find((line) => line.includes('kaboom'));
-      while (crash() === undefined) await sleep(5);
-      expect(crash()).toMatch(
+      expect(await crash).toMatch(
         /^error logged on speaker@127\.0\.0\.1 \(#Pid<speaker@127\.0\.0\.1\.\d+\.\d+>\): Error in process/,
       );
     });
@@ -183,7 +182,7 @@ describeBeam('group leaders', () => {
 
     it('get it on the console', async () => {
       await beam.eval(`erpc:call(${here()}, own, print, [<<"on the screen ">>])`);
-      while (!beam.output.includes('on the screen [ok,<<"on the screen ">>]\n')) await sleep(5);
+      await beam.printed('on the screen [ok,<<"on the screen ">>]\n');
     });
 
     it('can be set for our processes, and by ours for theirs', async () => {

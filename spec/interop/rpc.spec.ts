@@ -32,8 +32,17 @@ describeBeam('remote procedure calls', () => {
   let node: Node;
   let caller: Beam;
   let twin: Beam;
-  /** The call of `own:hold/0` that waits. */
-  let held: { readonly pid: Pid; readonly release: () => void } | undefined;
+  /** A call of `own:hold/0` that waits. */
+  interface Held {
+    readonly pid: Pid;
+    readonly release: () => void;
+  }
+  let tell: (held: Held) => void;
+  /** The next such call, as soon as it waits. */
+  const held = () =>
+    new Promise<Held>((resolve) => {
+      tell = resolve;
+    });
 
   beforeAll(async () => {
     lab = await Lab.open();
@@ -46,7 +55,7 @@ describeBeam('remote procedure calls', () => {
           },
           hold(this: Self) {
             return new Promise<void>((release) => {
-              held = { pid: this.pid, release };
+              tell({ pid: this.pid, release });
             });
           },
           unsendable: () => () => 0,
@@ -150,15 +159,16 @@ describeBeam('remote procedure calls', () => {
 
     it('run each in a process of its own, which can be ended from outside', async () => {
       const here = `'${node.name}'`;
+      const holding = held();
       const asked = caller.eval(`rpc:call(${here}, own, hold, [], 20000)`);
       const logged = lab.log.length;
-      while (held === undefined) await sleep(5);
+      const { pid, release } = await holding;
       expect(
         await caller.eval(`rpc:call(${here}, own, whoami, []) =:= rpc:call(${here}, own, whoami, [])`),
       ).toBe('false');
-      node.exit(held.pid, 'kill');
+      node.exit(pid, 'kill');
       expect(await asked).toBe("{badrpc,{'EXIT',killed}}");
-      held.release();
+      release();
       expect(lab.log.slice(logged)).toEqual([]);
     });
 
@@ -170,17 +180,25 @@ describeBeam('remote procedure calls', () => {
     });
 
     it('are answered in the order of block_call, and calls beside it', async () => {
-      held = undefined;
       const here = `'${node.name}'`;
+      const holding = held();
       const blocked = caller.eval(`rpc:block_call(${here}, own, hold, [], 20000)`);
-      while (held === undefined) await sleep(5);
-      const { release } = held as { release: () => void };
-      const behind = caller.eval(`rpc:block_call(${here}, sums, add, [1, 1], 20000)`);
-      expect(await caller.eval(`rpc:call(${here}, sums, add, [20, 22])`)).toBe('42');
-      expect(await Promise.race([behind, sleep(50).then(() => 'waits')])).toBe('waits');
+      const { release } = await holding;
+      // A second one as block_call asks it, and a call beside it by the same process: once that is back, it has come.
+      const early = await caller.eval(`
+        register(asker, spawn(fun() ->
+          Ref = make_ref(),
+          {rex, ${here}} ! {'$gen_call', {self(), Ref}, {block_call, sums, add, [1, 1], group_leader()}},
+          42 = rpc:call(${here}, sums, add, [20, 22]),
+          Early = receive {Ref, Two} -> Two after 0 -> waits end,
+          receive {early, From} -> From ! Early end,
+          Last = receive {Ref, Sum} -> Sum end,
+          receive {last, To} -> To ! Last end end)),
+        asker ! {early, self()}, receive Early -> Early end`);
+      expect(early).toBe('waits');
       release();
       expect(await blocked).toBe('undefined');
-      expect(await behind).toBe('2');
+      expect(await caller.eval('asker ! {last, self()}, receive Last -> Last end')).toBe('2');
     });
 
     it('switch debug lines at run time', async () => {
@@ -242,7 +260,9 @@ describeBeam('remote procedure calls', () => {
       // Those that sleep there have no watcher any more.
       const monitored = `length([P || P <- processes(), {monitored_by, [W | _]} <- [process_info(P, monitored_by)],
         is_pid(W), node(W) =:= '${node.name}'])`;
-      while ((await twin.eval(monitored)) !== '0') await sleep(10);
+      // An answer of that node has been sent after all that came there before: that nobody watches, too.
+      await node.rpc(twin.name, 'erlang', 'node');
+      expect(await twin.eval(monitored)).toBe('0');
     });
 
     it('are noconnection when the node cannot be reached, or is lost', async () => {

@@ -158,7 +158,7 @@ describe('what a caller is told of itself', () => {
       ms === 1_000 ? undefined : env.clock.setTimeout(fn, ms);
     const m = await nodes.start({
       name: nodes.name('m'),
-      env: { ...env, clock: { ...env.clock, setTimeout }, log: { write: (line) => nodes.log.push(line) } },
+      env: { ...env, clock: { ...env.clock, setTimeout }, log: { write: nodes.write } },
     });
     const { name, listener, done } = await called(m, 'z');
     const [, peer] = await statusFor(m, name);

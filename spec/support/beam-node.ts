@@ -93,6 +93,16 @@ export class Beam {
     return this.#output.text;
   }
 
+  /** Resolves once this text stands in the output. One wait at a time. */
+  printed(text: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#output.onMore = () => {
+        if (this.output.includes(text)) resolve();
+      };
+      this.#output.onMore();
+    });
+  }
+
   /** What it was asked to evaluate and has not answered yet, oldest first. */
   get unanswered(): readonly string[] {
     return [...this.#waiters.values()].map((waiter) => waiter.text);
@@ -298,11 +308,13 @@ export function otpRelease(): OtpRelease | undefined {
 /** The end of what a child printed: enough to explain a failure, bounded however long it runs. */
 class Output {
   text = '';
+  onMore: () => void = () => {};
 
   constructor(child: ChildProcess) {
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (more: string) => {
         this.text = (this.text + more).slice(-64 * 1024);
+        this.onMore();
       });
     }
   }

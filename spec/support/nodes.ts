@@ -8,6 +8,7 @@ import { freePort } from './ports.ts';
 export class Nodes {
   readonly cookie = 'cookie-of-the-tests';
   readonly log: LogRecord[] = [];
+  readonly #hearLog = new Set<() => void>();
   readonly epmdPort: number;
   readonly #nodes: Node[] = [];
   readonly #others: (() => unknown)[] = [];
@@ -25,8 +26,28 @@ export class Nodes {
     return `${alive}-${randomBytes(4).toString('hex')}@127.0.0.1`;
   }
 
+  /** Where nodes write that have another environment than `options` gives. */
+  readonly write = (record: LogRecord): void => {
+    this.log.push(record);
+    for (const hear of this.#hearLog) hear();
+  };
+
+  /** Resolves with the first line that matches, if it has been written already or when it is. */
+  logged(pattern: RegExp): Promise<string> {
+    return new Promise((resolve) => {
+      const hear = (): void => {
+        const line = this.log.find(({ message }) => pattern.test(message));
+        if (line === undefined) return;
+        this.#hearLog.delete(hear);
+        resolve(line.message);
+      };
+      this.#hearLog.add(hear);
+      hear();
+    });
+  }
+
   options(options: NodeOptions = {}): NodeOptions {
-    const env = { ...platformEnv(), log: { write: (record: LogRecord) => this.log.push(record) } };
+    const env = { ...platformEnv(), log: { write: this.write } };
     return { name: this.name('a'), cookie: this.cookie, epmd: { port: this.epmdPort }, env, ...options };
   }
 
