@@ -327,11 +327,7 @@ export class Rooms {
       env,
       telemetry: this.telemetry,
       logger: this.logger,
-      limits: {
-        connectQueue: limits.connectQueueNames,
-        connectAttempts: limits.connectAttempts,
-        newNamesPerSecond: limits.newNamesPerSecond,
-      },
+      limits,
       connect: (nodeName, whereabouts) => this.#connectAt(nodeName, whereabouts),
       connected: (nodeName) => this.connections.up(nodeName) !== undefined,
       disconnect: (nodeName) => void this.connections.disconnect(nodeName),

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  CONNECT_LIMITS,
   ConnectQueue,
   FIRST_REST_MS,
   FORGET_MS,
   LONGEST_REST_MS,
   STABLE_MS,
 } from '../../src/discovery/connect-queue.ts';
+import { DEFAULT_LIMITS } from '../../src/env/limits.ts';
 import { seeded } from './virtual.ts';
 
-const queueOf = (limits: Partial<typeof CONNECT_LIMITS> = {}, between = seeded(1).between): ConnectQueue =>
-  new ConnectQueue({ ...CONNECT_LIMITS, ...limits }, between);
+const queueOf = (limits: Partial<typeof DEFAULT_LIMITS> = {}, between = seeded(1).between): ConnectQueue =>
+  new ConnectQueue({ ...DEFAULT_LIMITS, ...limits }, between);
 const longest = (_min: number, max: number): number => max;
 
 describe('the connect queue', () => {
@@ -113,7 +113,7 @@ describe('the connect queue', () => {
   });
 
   it('limits new names per second and names held', () => {
-    const queue = queueOf({ newNamesPerSecond: 3, connectQueue: 5 });
+    const queue = queueOf({ newNamesPerSecond: 3, connectQueueNames: 5 });
     const offers = (nowMs: number) => [1, 2, 3, 4].map((n) => queue.offer(`n${n}@${nowMs}`, nowMs));
     expect(offers(0)).toEqual(['ready', 'ready', 'ready', 'too_many']);
     expect(offers(1_000)).toEqual(['ready', 'ready', 'full', 'too_many']);
@@ -122,7 +122,7 @@ describe('the connect queue', () => {
   });
 
   it('gives the place of a silent failure, or of a stale stranger, to a newcomer', () => {
-    const queue = queueOf({ connectQueue: 2, connectAttempts: 1 }, longest);
+    const queue = queueOf({ connectQueueNames: 2, connectAttempts: 1 }, longest);
     queue.offer('failed@x', 0);
     queue.take(0);
     queue.failed('failed@x', 0);
@@ -151,7 +151,7 @@ describe('the connect queue', () => {
     );
     fc.assert(
       fc.property(fc.array(fc.tuple(event, fc.nat(3_000)), { maxLength: 200 }), fc.nat(), (events, seed) => {
-        const queue = queueOf({ connectQueue: 8, connectAttempts: 3 }, seeded(seed).between);
+        const queue = queueOf({ connectQueueNames: 8, connectAttempts: 3 }, seeded(seed).between);
         const trying = new Set<string>();
         const restUntilMs = new Map<string, number>();
         let nowMs = 0;

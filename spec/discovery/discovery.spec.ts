@@ -193,7 +193,7 @@ describe('discovery', () => {
   it('remembers a bounded number of failures: who is forgotten is told of once more', async () => {
     const strategy = manual();
     const inWorld = world();
-    const { discovery, peers, clock, lines } = start({ lan: strategy }, inWorld, { connectQueue: 2 });
+    const { discovery, peers, clock, lines } = start({ lan: strategy }, inWorld, { connectQueueNames: 2 });
     peers.outcome = () => 'refused';
     await discovery.start();
     for (const name of ['a@x', 'b@x', 'c@x', 'a@x']) {

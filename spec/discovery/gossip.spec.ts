@@ -5,6 +5,7 @@ import type { NetworkInterface } from '../../src/env/index.ts';
 import { OptionsError } from '../../src/errors.ts';
 import { GossipWire, plainFormat, sealedFormat } from '../../src/gossip/index.ts';
 import { datagrams } from '../../src/platform/udp.ts';
+import { SimCluster } from '../../src/testing/index.ts';
 import { freeGossipPort, seeker } from './seeker.ts';
 import { LOOPBACK, world } from './virtual.ts';
 
@@ -137,6 +138,26 @@ describe('gossip on the loopback interface', () => {
     expect(a.telemetry.counter('gossip.ignored.malformed')).toBe(5);
     expect(a.telemetry.counter('gossip.ignored.oversized')).toBe(5);
     expect(a.lines).toHaveLength(3);
+  });
+});
+
+describe('a node that gossips', () => {
+  it('looks at no datagram longer than limits.datagramBytes, plain or sealed', async () => {
+    for (const [seal, bytes] of [
+      [{}, 25],
+      [{ secret: 's', seal: 'secretbox' }, 60],
+    ] as const) {
+      const cluster = new SimCluster({ seed: 1 });
+      const ignored = async (name: string, datagramBytes: number): Promise<number> => {
+        const node = await cluster.start(name, { discovery: gossip(seal), limits: { datagramBytes } });
+        await cluster.advance(10_000);
+        return node.inspect().counters['gossip.ignored.oversized'] ?? 0;
+      };
+      expect(await ignored('a@sim', 1_500)).toBe(0);
+      expect(await ignored('b@sim', bytes)).toBeGreaterThan(5);
+      expect(await ignored('c@sim', 9_000)).toBe(0);
+      cluster.dispose();
+    }
   });
 });
 
@@ -370,7 +391,7 @@ describe('the gossip driver', () => {
       const handle = await gossip(options).start({
         ...{ self: { name: 'a@x', port: 1, creation: 1 }, topology: 'lan', env, telemetry, logger },
         ...{ found: (...args) => void found.push(args), gone() {}, failed() {} },
-        ...{ connectedNodes: () => 0, names: async () => [] },
+        ...{ connectedNodes: () => 0, names: async () => [], datagramBytes: 1_500 },
       });
       await clock.advance(0);
       for (const datagram of wire.datagrams(clock.wallMs(), (count) => new Uint8Array(count)))

@@ -74,6 +74,10 @@ describe('gossip datagrams', () => {
 
   it('say why they are ignored', () => {
     expect(plainFormat.decode(Buffer.alloc(MAX_DATAGRAM_BYTES + 1))).toEqual({ ignored: 'oversized' });
+    expect(plainFormat.decode(Buffer.alloc(MAX_DATAGRAM_BYTES + 1), MAX_DATAGRAM_BYTES + 1)).toEqual({
+      ignored: 'foreign',
+    });
+    expect(plainFormat.decode(Buffer.alloc(21), 20)).toEqual({ ignored: 'oversized' });
     expect(plainFormat.decode(Buffer.from('hello'))).toEqual({ ignored: 'foreign' });
     expect(plainFormat.decode(Buffer.from('heartbeat::'))).toEqual({ ignored: 'malformed' });
     expect(plainFormat.decode(heartbeat(atoms({ nod: atom('a@b') })))).toEqual({ ignored: 'nameless' });

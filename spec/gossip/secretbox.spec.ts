@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { SecretboxOpener } from '../../src/gossip/secretbox.ts';
 
 const MAX_BOX_BYTES = 400;
-const opener = new SecretboxOpener(MAX_BOX_BYTES);
+const opener = new SecretboxOpener();
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 
 describe('the opener of secretboxes', () => {

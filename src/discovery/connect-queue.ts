@@ -14,25 +14,13 @@
  * that repeats its names, from as many addresses, only luck gets past, in minutes; there a seal helps, which the
  * flooder does not have.
  */
+import type { Limits } from '../env/limits.ts';
 import { HeardBefore } from './heard-before.ts';
 import { Lanes } from './lanes.ts';
 import type { Whereabouts } from './strategy.ts';
 
-export interface ConnectLimits {
-  /** Names held at a time. @default 1024 */
-  readonly connectQueue: number;
-  /** Attempts under way at a time. @default 16 */
-  readonly connectAttempts: number;
-  /** Names not held yet that are looked at per second. @default 200 */
-  readonly newNamesPerSecond: number;
-}
-
-export const CONNECT_LIMITS: ConnectLimits = {
-  connectQueue: 1_024,
-  // Enough for a mesh of dozens to form at once; few enough that a storm of forged names costs 16 sockets.
-  connectAttempts: 16,
-  newNamesPerSecond: 200,
-};
+/** Names held, attempts under way, and new names per second. */
+export type ConnectLimits = Pick<Limits, 'connectQueueNames' | 'connectAttempts' | 'newNamesPerSecond'>;
 
 /** Rest after the first failure; it doubles with each further one. */
 export const FIRST_REST_MS = 500;
@@ -224,13 +212,13 @@ export class ConnectQueue {
       this.#windowUsed = { anybody: 0, few: 0, again: 0 };
       this.#windowByFrom.clear();
     }
-    const { connectQueue } = this.#limits;
+    const { connectQueueNames } = this.#limits;
     const from = naming.whereabouts?.from ?? '';
     const told = this.#windowByFrom.get(from) ?? 0;
     // Also those that then find no room are counted: making room is a walk over all that is held.
     if (!this.#hasShare(name, from, told, nowMs)) return 'too_many';
     this.#windowByFrom.set(from, told + 1);
-    if (this.size >= connectQueue && !this.#makeRoom(nowMs, from)) return 'full';
+    if (this.size >= connectQueueNames && !this.#makeRoom(nowMs, from)) return 'full';
     const entry: Entry = {
       name,
       from,
@@ -268,7 +256,7 @@ export class ConnectQueue {
   /** Displaces what matters least: stable connections, then names that failed and fell silent, then stale ones. */
   #makeRoom(nowMs: number, from: string): boolean {
     this.#sweep(nowMs);
-    if (this.size < this.#limits.connectQueue) return true;
+    if (this.size < this.#limits.connectQueueNames) return true;
     let silent: Entry | undefined;
     for (const entry of this.#entries.values()) {
       const failedAndSilent = entry.phase === 'resting' && entry.heard === 0;

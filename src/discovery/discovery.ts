@@ -8,11 +8,12 @@
  * attempt, which then fails, is not counted when the node is connected by that time.
  */
 import type { Env, TimerHandle } from '../env/index.ts';
+import { DEFAULT_LIMITS, type Limits } from '../env/limits.ts';
 import { BeamishError, ConnectionError, HandshakeError } from '../errors.ts';
 import { isNodeName } from '../gossip/index.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { CONNECT_LIMITS, type ConnectLimits, ConnectQueue } from './connect-queue.ts';
+import { ConnectQueue } from './connect-queue.ts';
 import type { SelfNode, Strategy, Topology, Whereabouts } from './strategy.ts';
 import { SupervisedStrategy } from './supervised.ts';
 
@@ -23,7 +24,7 @@ export interface DiscoveryOptions {
   readonly env: Env;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
-  readonly limits?: Partial<ConnectLimits>;
+  readonly limits?: Partial<Limits>;
   /**
    * Connects; resolves when the node is up, rejects with the reason why it is not. The whereabouts are what the
    * strategy told; when they led nowhere, the next attempt comes without.
@@ -69,8 +70,8 @@ export class Discovery {
   constructor(options: DiscoveryOptions) {
     this.#options = options;
     const { self, topologies, env, telemetry, logger } = options;
-    const limits = { ...CONNECT_LIMITS, ...options.limits };
-    this.#maxTroubles = limits.connectQueue;
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#maxTroubles = limits.connectQueueNames;
     this.#queue = new ConnectQueue(limits, (min, max) => env.random.between(min, max));
     this.#topologies = new Map(
       Object.entries(topologies).map(([name, given]) => [
@@ -92,6 +93,7 @@ export class Discovery {
             if (!this.#connected(nodeName, topology, own)) this.#found(nodeName, topology, whereabouts);
           },
           gone: (nodeName) => void this.#gone(nodeName, topology),
+          datagramBytes: limits.datagramBytes,
           connectedNodes: options.connectedNodes,
           names: options.names,
         }),

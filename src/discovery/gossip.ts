@@ -36,16 +36,17 @@ import type { Strategy, StrategyContext, StrategyHandle } from './strategy.ts';
 export function gossip(options: GossipOptions = {}): Strategy {
   checkGossipOptions(options);
   const secrets = secretsOf(options);
-  const { seal, wire = seal === undefined ? 'libcluster' : 'sealed' } = options;
+  const { seal, wire: kind = seal === undefined ? 'libcluster' : 'sealed' } = options;
   const open =
-    wire === 'sealed' ? undefined : secrets.length === 0 ? plainFormat : encryptedFormat(...secrets);
+    kind === 'sealed' ? undefined : secrets.length === 0 ? plainFormat : encryptedFormat(...secrets);
   // Once for all runs: deriving the keys is slow on purpose.
-  const sealed = wire === 'libcluster' ? undefined : sealedFormat(secrets);
+  const sealed = kind === 'libcluster' ? undefined : sealedFormat(secrets);
   return {
     kind: 'gossip',
     start(context) {
       checkHere(options, context);
-      return new GossipDriver(options, new GossipWire(context.self, open, sealed), context).start();
+      const wire = new GossipWire(context.self, open, sealed, context.datagramBytes);
+      return new GossipDriver(options, wire, context).start();
     },
   };
 }
@@ -77,7 +78,7 @@ function missingInterface(
 }
 
 const EXPLANATIONS: Readonly<Record<IgnoredCause, string>> = {
-  oversized: 'it is longer than 1,500 bytes',
+  oversized: 'it is longer than limits.datagramBytes',
   foreign: 'it is no plain heartbeat (another program on this port, or gossip with a secret)',
   undecryptable: 'it cannot be decrypted (another secret, or another program on this port)',
   unencrypted: 'it is a plain heartbeat, and this node has a secret',

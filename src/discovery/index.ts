@@ -1,4 +1,3 @@
-export { CONNECT_LIMITS, type ConnectLimits } from './connect-queue.ts';
 export { Discovery, type DiscoveryOptions } from './discovery.ts';
 export { type DnsOptions, dns } from './dns.ts';
 export { type EpmdStrategyOptions, epmd } from './epmd.ts';

@@ -58,6 +58,8 @@ export interface StrategyContext {
   found(nodeName: string, whereabouts?: Whereabouts): void;
   /** This node is wanted no more: it is disconnected, and tried again only when it is found again. */
   gone(nodeName: string): void;
+  /** Longest datagram that is to be looked at: `limits.datagramBytes`. */
+  readonly datagramBytes: number;
   /** How many nodes are connected; the more there are, the less often a strategy need speak. */
   connectedNodes(): number;
   /** What the node's own port mapper knows: the part of the names before the `@`, and ports. Rejects when it does not answer. */

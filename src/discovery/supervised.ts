@@ -19,6 +19,7 @@ export interface SupervisedParts {
   readonly logger: Logger;
   readonly found: (nodeName: string, whereabouts?: Whereabouts) => void;
   readonly gone: (nodeName: string) => void;
+  readonly datagramBytes: number;
   readonly connectedNodes: () => number;
   readonly names: () => Promise<readonly { readonly name: string; readonly port: number }[]>;
 }
@@ -56,6 +57,7 @@ export class SupervisedStrategy {
         gone: (nodeName) => {
           if (!scope.ended) node.gone(nodeName);
         },
+        datagramBytes: node.datagramBytes,
         connectedNodes: node.connectedNodes,
         names: node.names,
         failed: (error) => this.#crashed(scope, error),

@@ -37,6 +37,7 @@ export const DEFAULT_LIMITS: Limits = {
   handshakeBytes: 65_536,
   unauthenticatedSockets: 128,
   connectQueueNames: 1024,
+  // Enough for a mesh of dozens to form at once; few enough that a storm of forged names costs 16 sockets.
   connectAttempts: 16,
   datagramBytes: 1500,
   newNamesPerSecond: 200,

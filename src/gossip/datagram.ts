@@ -17,7 +17,7 @@ import { DecodeError } from '../errors.ts';
 import { Atom, AtomMap, atom, atoms, decodeTerm, encodeTerm } from '../term/index.ts';
 import { isNodeName, MAX_NODE_NAME_CHARACTERS } from './node-name.ts';
 
-/** Longest datagram that is looked at: one Ethernet frame. libcluster's are 40 to 300 bytes. */
+/** Longest datagram that is looked at unless told otherwise: one Ethernet frame. libcluster's are 40 to 300 bytes. */
 export const MAX_DATAGRAM_BYTES = 1_500;
 
 const PRELUDE = Buffer.from('heartbeat::', 'latin1');
@@ -27,7 +27,7 @@ export const SEALED_PRELUDE = Buffer.from('beamish1::', 'latin1');
 /**
  * Why a datagram was ignored:
  *
- * - `oversized`: longer than `MAX_DATAGRAM_BYTES`
+ * - `oversized`: longer than what is looked at (`limits.datagramBytes`)
  * - `foreign`: no heartbeat at all, or an encrypted one where no secret is set
  * - `undecryptable`: encrypted or sealed with another secret, damaged, or no datagram of ours
  * - `unencrypted`: a plain heartbeat where a secret is set
@@ -67,16 +67,16 @@ export interface GossipFormat {
   /** Unpredictable bytes that `encode` wants anew for each datagram. */
   readonly entropyBytes: number;
   encode(nodeName: string, entropy: Uint8Array): Uint8Array;
-  /** Never throws. */
-  decode(datagram: Uint8Array): Heard;
+  /** Never throws. @param maxBytes - default `MAX_DATAGRAM_BYTES` */
+  decode(datagram: Uint8Array, maxBytes?: number): Heard;
 }
 
 /** The plain form. */
 export const plainFormat: GossipFormat = {
   entropyBytes: 0,
   encode: (nodeName) => encodeHeartbeat(nodeName),
-  decode(datagram) {
-    if (datagram.length > MAX_DATAGRAM_BYTES) return { ignored: 'oversized' };
+  decode(datagram, maxBytes = MAX_DATAGRAM_BYTES) {
+    if (datagram.length > maxBytes) return { ignored: 'oversized' };
     if (hasPrelude(datagram)) return decodeHeartbeat(datagram);
     return { ignored: hasSealedPrelude(datagram) ? 'sealed' : 'foreign' };
   },

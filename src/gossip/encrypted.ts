@@ -34,8 +34,8 @@ export function encryptedFormat(...secrets: readonly (string | Uint8Array)[]): G
       const cipher = createCipheriv(CIPHER, keys[0]!, iv);
       return Buffer.concat([iv, cipher.update(encodeHeartbeat(nodeName)), cipher.final()]);
     },
-    decode(datagram) {
-      if (datagram.length > MAX_DATAGRAM_BYTES) return { ignored: 'oversized' };
+    decode(datagram, maxBytes = MAX_DATAGRAM_BYTES) {
+      if (datagram.length > maxBytes) return { ignored: 'oversized' };
       // Before decrypting: sixteen random bytes hardly ever begin like this, a neighbour without a secret always does.
       if (hasPrelude(datagram)) return { ignored: 'unencrypted' };
       if (hasSealedPrelude(datagram)) return { ignored: 'sealed' };

@@ -54,8 +54,8 @@ export interface SealedHeartbeat {
 export interface SealedFormat {
   /** @param nonce - `NONCE_BYTES` random bytes, never used before */
   seal(heartbeat: SealedHeartbeat, nonce: Uint8Array): Uint8Array;
-  /** Never throws. */
-  open(datagram: Uint8Array): SealedHeartbeat | { readonly ignored: IgnoredCause };
+  /** Never throws. @param maxBytes - default `MAX_DATAGRAM_BYTES` */
+  open(datagram: Uint8Array, maxBytes?: number): SealedHeartbeat | { readonly ignored: IgnoredCause };
 }
 
 /**
@@ -65,15 +65,15 @@ export interface SealedFormat {
  */
 export function sealedFormat(secrets: readonly (string | Uint8Array)[]): SealedFormat {
   const keys = secrets.map((secret) => new Uint8Array(scryptSync(secret, SALT, 32, SCRYPT)));
-  const opener = new SecretboxOpener(MAX_DATAGRAM_BYTES);
+  const opener = new SecretboxOpener();
   const decoder = new Decoder(MODEST);
   return {
     seal(heartbeat, nonce) {
       const body = encode({ version: SEALED_VERSION, ...heartbeat });
       return Buffer.concat([SEALED_PRELUDE, nonce, nacl.secretbox(body, nonce, keys[0]!)]);
     },
-    open(datagram) {
-      if (datagram.length > MAX_DATAGRAM_BYTES) return { ignored: 'oversized' };
+    open(datagram, maxBytes = MAX_DATAGRAM_BYTES) {
+      if (datagram.length > maxBytes) return { ignored: 'oversized' };
       if (!hasSealedPrelude(datagram)) return { ignored: 'unsealed' };
       if (datagram.length < HEAD_BYTES) return { ignored: 'undecryptable' };
       const nonce = datagram.subarray(SEALED_PRELUDE.length, HEAD_BYTES);

@@ -40,14 +40,9 @@ const FIRST_BYTES = 128;
 export class SecretboxOpener {
   readonly #derived = new Uint8Array(32);
   readonly #streamNonce = new Uint8Array(8);
-  readonly #stream: Uint8Array;
-  readonly #text: Uint8Array;
-
-  /** @param maxBoxBytes - no longer box is given to `open` */
-  constructor(maxBoxBytes: number) {
-    this.#stream = new Uint8Array(AUTHENTICATOR_KEY_BYTES + maxBoxBytes);
-    this.#text = new Uint8Array(maxBoxBytes);
-  }
+  /** Both grow with the longest box, whose length its receiver bounds. */
+  #stream = new Uint8Array(FIRST_BYTES);
+  #text = new Uint8Array(0);
 
   /**
    * @param nonce - 24 bytes
@@ -59,8 +54,12 @@ export class SecretboxOpener {
     if (textBytes < 0) return undefined;
     crypto_core_hsalsa20(this.#derived, nonce, key, SIGMA);
     for (let i = 0; i < 8; i++) this.#streamNonce[i] = nonce[DERIVING_BYTES + i]!;
-    const stream = this.#stream;
     const streamBytes = AUTHENTICATOR_KEY_BYTES + textBytes;
+    if (textBytes > this.#text.length) {
+      this.#text = new Uint8Array(textBytes);
+      this.#stream = new Uint8Array(Math.max(streamBytes, FIRST_BYTES));
+    }
+    const stream = this.#stream;
     crypto_stream_salsa20(stream, 0, Math.min(streamBytes, FIRST_BYTES), this.#streamNonce, this.#derived);
     if (crypto_onetimeauth_verify(box, 0, box, AUTHENTICATOR_BYTES, textBytes, stream) !== 0)
       return undefined;

@@ -1,4 +1,4 @@
-import type { GossipFormat, IgnoredCause } from './datagram.ts';
+import { type GossipFormat, type IgnoredCause, MAX_DATAGRAM_BYTES } from './datagram.ts';
 import { Freshness } from './freshness.ts';
 import { NONCE_BYTES, type SealedFormat } from './sealed.ts';
 
@@ -36,15 +36,23 @@ export class GossipWire {
   readonly #self: Speaker;
   readonly #open: GossipFormat | undefined;
   readonly #sealed: SealedFormat | undefined;
+  readonly #maxBytes: number;
   readonly #freshness = new Freshness();
   #sequence = 0;
 
   /**
    * @param open - libcluster's form, when the wire has it
    * @param sealed - the sealed form, when the wire has it; at least one of the two
+   * @param maxBytes - longest datagram that is looked at
    */
-  constructor(self: Speaker, open: GossipFormat | undefined, sealed: SealedFormat | undefined) {
+  constructor(
+    self: Speaker,
+    open: GossipFormat | undefined,
+    sealed: SealedFormat | undefined,
+    maxBytes = MAX_DATAGRAM_BYTES,
+  ) {
     this.#self = self;
+    this.#maxBytes = maxBytes;
     this.#open = open;
     this.#sealed = sealed;
   }
@@ -68,7 +76,7 @@ export class GossipWire {
 
   /** Never throws. */
   hear(datagram: Uint8Array, moment: () => Moment): Word {
-    const sealed = this.#sealed?.open(datagram);
+    const sealed = this.#sealed?.open(datagram, this.#maxBytes);
     if (sealed !== undefined && 'node' in sealed) {
       const { nowMs, wallMs } = moment();
       const judgement = this.#freshness.judge(sealed, nowMs, wallMs);
@@ -83,7 +91,7 @@ export class GossipWire {
     // What has no seal may be libcluster's; what has a wrong one is not.
     if (this.#open === undefined || (sealed !== undefined && sealed.ignored !== 'unsealed'))
       return { type: 'ignored', cause: sealed?.ignored ?? 'foreign' };
-    const heard = this.#open.decode(datagram);
+    const heard = this.#open.decode(datagram, this.#maxBytes);
     if ('ignored' in heard) return { type: 'ignored', cause: heard.ignored };
     return heard.node === this.#self.name ? OWN : { type: 'node', name: heard.node, port: 0 };
   }
