@@ -7,6 +7,7 @@ import type { NodeView } from './kernel/system-processes.ts';
 import { type PeerInfo, peerInfo } from './node-events.ts';
 import { type NodeOptions, type ResolvedOptions, resolveAddress, resolveOptions } from './options.ts';
 import { platformEnv } from './platform/index.ts';
+import { checkSpawnOn, checkWaiting } from './process/checks.ts';
 import { makeClient } from './process/client.ts';
 import { type AnyDestination, type AnyPid, at, type Destination } from './process/destination.ts';
 import { Mfa } from './process/mfa.ts';
@@ -152,6 +153,8 @@ export class Node {
     args: readonly unknown[] = [],
     options: SpawnOnOptions = {},
   ): Promise<AnyPid> {
+    checkSpawnOn(what, args, options, ['signal']);
+    options.signal?.throwIfAborted();
     if (node === this.name && !(what instanceof Mfa)) return this.#rooms.processes.spawn(what, args);
     return await this.#rooms.spawner.spawnOn(node, what, args, options);
   }
@@ -197,7 +200,7 @@ export class Node {
 
   /** Sends any term as a request, as gen_server:call does, and waits for the answer. */
   request(to: AnyDestination, term: unknown, options?: CallOptions): Promise<unknown> {
-    return this.#rooms.processes.call(to, term, options);
+    return this.#rooms.processes.request(to, term, options);
   }
 
   /**
@@ -326,6 +329,7 @@ export class Node {
    * A node that cannot be reached, refuses our cookie or does not answer is `"pang"`. `timeout` is for either step.
    */
   async ping(node: string, options: CallOptions = {}): Promise<'pong' | 'pang'> {
+    checkWaiting(options);
     if (node === this.name) return 'pong';
     try {
       await this.#connectWithin(node, options);

@@ -1,17 +1,25 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { actor } from '../../src/actor/actor.ts';
 import { child } from '../../src/actor/child.ts';
 import { statechart } from '../../src/actor/statechart.ts';
 import { supervisor } from '../../src/actor/supervisor.ts';
 import { OptionsError } from '../../src/errors.ts';
+import { mfa } from '../../src/process/mfa.ts';
 import type { Self } from '../../src/process/self.ts';
 import { atom } from '../../src/term/atom.ts';
 import { tuple } from '../../src/term/tuple.ts';
+import { Nodes } from '../support/nodes.ts';
 import { World } from './world.ts';
 
 /** What JavaScript lets pass and TypeScript would not: each says what was expected, and what came. */
 // biome-ignore lint/suspicious/noExplicitAny: what no type lets through is what is tried here
 const loose = (value: unknown): any => value;
+
+let nodes: Nodes;
+beforeEach(async () => {
+  nodes = await Nodes.open();
+});
+afterEach(() => nodes.close());
 
 describe('what is given wrongly', () => {
   const Idle = actor('idle', () => ({}));
@@ -102,10 +110,88 @@ describe('what is given wrongly', () => {
       ],
       [() => child(Idle, [], loose({ restrat: 'never' })), /unknown option restrat/],
       [() => child(Idle, loose('x')), /args: expected an array/],
+      [() => child(Idle, [], loose({ restart: 'never' })), /restart: expected permanent, .* got <<"never">>/],
+      [() => child(Idle, [], loose({ shutdown: '5' })), /shutdown: expected a number of ms .* got <<"5">>/],
+      [() => child(Idle, [], loose({ id: 7 })), /id: expected text, got 7/],
+      [() => child(Idle, [], loose({ name: 7 })), /name: expected text, got 7/],
+      [() => supervisor('s', loose({ strategy: 'all' }), () => []), /strategy: expected one of .*all/],
+      [() => supervisor('s', loose({ intensity: '3' }), () => []), /intensity: expected a number .*3/],
       [() => statechart('light', loose({})), /statechart light: expected XState logic/],
     ] as const) {
       expect(wrong).toThrow(OptionsError);
       expect(wrong).toThrow(message);
     }
+  });
+
+  const WAITS: readonly (readonly [unknown, RegExp])[] = [
+    [{ timeout: -1 }, /timeout: expected a number of ms from 0, got -1/],
+    [{ timeout: '50' }, /timeout: expected a number of ms from 0, got <<"50">>/],
+    [{ timeout: Number.NaN }, /timeout: expected a number of ms from 0, got /],
+    [{ timeuot: 5 }, /unknown option timeuot; known are: timeout, signal/],
+    [{ signal: 5 }, /signal: expected an AbortSignal, got 5/],
+    ['soon', /expected an object of options/],
+  ];
+
+  it.each(WAITS)(
+    'as how long to wait is an OptionsError, wherever something waits: %o',
+    async (options, message) => {
+      const node = await nodes.start();
+      const pid = node.spawn(Idle);
+      const self = await new Promise<Self>((resolve) => {
+        node.spawn(async (own) => {
+          resolve(own);
+          await own.receive();
+        });
+      });
+      const refused = [
+        node.request(pid, atom('x'), loose(options)),
+        node.ping(node.name, loose(options)),
+        node.rpc(node.name, 'm', 'f', [], loose(options)),
+        node.multicall([node.name], 'm', 'f', [], loose(options)),
+        self.request(pid, atom('x'), loose(options)),
+        self.receive(loose(options === 'soon' ? loose(() => false) : options), loose(options)),
+      ];
+      for (const outcome of await Promise.allSettled(refused))
+        expect(outcome).toMatchObject({
+          status: 'rejected',
+          reason: { code: 'OptionsError', message: expect.stringMatching(message) },
+        });
+      for (const holder of [node, self])
+        expect(() => holder.client(Idle, pid, loose(options))).toThrow(message);
+    },
+  );
+
+  it('to a spawn on a node is an OptionsError, be it this node or another', async () => {
+    const node = await nodes.start();
+    const self = await new Promise<Self>((resolve) => {
+      node.spawn(async (own) => {
+        resolve(own);
+        await own.receive();
+      });
+    });
+    const before = node.inspect().processes;
+    for (const where of [node.name, nodes.name('nobody')])
+      for (const [what, args, options, message] of [
+        [Idle, [], { name: 'x' }, /unknown option name; known are: signal/],
+        [Idle, 'x', {}, /args: expected an array/],
+        [mfa('m', 'f', loose('x')), [], {}, /args: expected an array/],
+        [() => 1, [], {}, /expected an actor or mfa\(\.\.\.\)/],
+      ] as const) {
+        const all = [node, self].map((holder) =>
+          holder.spawnOn(where, loose(what), loose(args), loose(options)),
+        );
+        for (const outcome of await Promise.allSettled([
+          ...all,
+          self.spawnMonitorOn(where, loose(what), loose(args), loose(options)),
+        ]))
+          expect(outcome).toMatchObject({
+            status: 'rejected',
+            reason: { code: 'OptionsError', message: expect.stringMatching(message) },
+          });
+      }
+    const signal = AbortSignal.abort(new Error('no more'));
+    for (const holder of [node, self])
+      await expect(holder.spawnOn(node.name, loose(Idle), [], { signal })).rejects.toThrow('no more');
+    expect(node.inspect().processes).toBe(before);
   });
 });

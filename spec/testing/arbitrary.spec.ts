@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encryptedFormat, isNodeName, plainFormat } from '../../src/gossip/index.ts';
 import { decodeTerm, encodeTerm, equalTerms } from '../../src/index.ts';
-import { anyDatagram, anyNodeName, anySchedule, anyTerm } from '../../src/testing/index.ts';
+import { anyDatagram, anyNodeName, anySchedule, anyTerm, clusterCommands } from '../../src/testing/index.ts';
 
 describe('test data', () => {
   it('terms are values that travel', () => {
@@ -37,7 +37,8 @@ describe('test data', () => {
 
   it('schedules are moments in order', () => {
     for (const options of [undefined, {}, { nodes: [] }])
-      expect(() => anySchedule(options as never)).toThrow('nodes: expected at least one name');
+      for (const draws of [anySchedule, clusterCommands])
+        expect(() => draws(options as never)).toThrow('nodes: expected at least one name');
     fc.assert(
       fc.property(anySchedule({ nodes: ['a', 'b'], withinMs: 1_000 }), (schedule) => {
         for (const [at, { atMs }] of schedule.entries())

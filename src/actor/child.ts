@@ -1,5 +1,5 @@
 import { OptionsError } from '../errors.ts';
-import { checkKnown, checkRunnable } from '../process/checks.ts';
+import { checkKnown, checkRunnable, show } from '../process/checks.ts';
 import type { AnyActor, ArgsOf } from '../process/protocol.ts';
 
 /** When a supervisor starts a child again: always; unless it ended with `normal` or `shutdown`; never. */
@@ -43,13 +43,21 @@ export function child<A extends AnyActor>(actor: A, args: ArgsOf<A>, options: Ch
   const restart = options.restart ?? 'permanent';
   const shutdown = options.shutdown ?? (type === 'supervisor' ? Number.POSITIVE_INFINITY : 5_000);
   if (!['permanent', 'transient', 'temporary'].includes(restart)) {
-    throw new OptionsError('restart', `restart is permanent, transient or temporary, not ${String(restart)}`);
+    throw new OptionsError(
+      'restart',
+      `restart: expected permanent, transient or temporary, got ${show(restart)}`,
+    );
   }
-  if (shutdown !== 'brutal_kill' && !(shutdown >= 0)) {
+  if (shutdown !== 'brutal_kill' && !(typeof shutdown === 'number' && shutdown >= 0)) {
     throw new OptionsError(
       'shutdown',
-      `shutdown is a number of ms from 0, or brutal_kill, not ${String(shutdown)}`,
+      `shutdown: expected a number of ms from 0, or brutal_kill, got ${show(shutdown)}`,
     );
+  }
+  for (const option of ['id', 'name'] as const) {
+    const value: unknown = options[option];
+    if (value !== undefined && typeof value !== 'string')
+      throw new OptionsError(option, `${option}: expected text, got ${show(value)}`);
   }
   return {
     actor,

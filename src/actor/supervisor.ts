@@ -1,5 +1,5 @@
 import { ExitError, OptionsError } from '../errors.ts';
-import { checkKnown, checkNamed } from '../process/checks.ts';
+import { checkKnown, checkNamed, show } from '../process/checks.ts';
 import type { Deferred } from '../process/deferred.ts';
 import type { Process } from '../process/process.ts';
 import type { Actor, AnyActor } from '../process/protocol.ts';
@@ -62,12 +62,13 @@ export function supervisor<const Name extends string, Args extends readonly unkn
   if (!STRATEGIES.includes(settings.strategy)) {
     throw new OptionsError(
       'strategy',
-      `strategy is one of ${STRATEGIES.join(', ')}, not ${settings.strategy}`,
+      `strategy: expected one of ${STRATEGIES.join(', ')}, got ${show(settings.strategy)}`,
     );
   }
   for (const option of ['intensity', 'period'] as const) {
-    if (!(settings[option] >= 0)) {
-      throw new OptionsError(option, `${option} is a number from 0, not ${settings[option]}`);
+    const value: unknown = settings[option];
+    if (typeof value !== 'number' || !(value >= 0)) {
+      throw new OptionsError(option, `${option}: expected a number from 0, got ${show(value)}`);
     }
   }
   const behave: AnyActor['behave'] = (process, args) =>

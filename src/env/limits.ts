@@ -5,7 +5,7 @@
 export interface Limits {
   /** Longest frame on a connection, and longest inflated term. @default 134_217_728 (128 MiB) */
   readonly frameBytes: number;
-  /** Deepest nesting of a decoded or encoded term. @default 1024 */
+  /** Deepest nesting of a term that comes; what leaves is nested 1,024 deep at most, whatever this says. @default 1024 */
   readonly termDepth: number;
   /** Longest handshake message. @default 65_536 */
   readonly handshakeBytes: number;

@@ -1,13 +1,12 @@
 import type { Clock } from '../env/clock.ts';
-import { OptionsError } from '../errors.ts';
 import type { CallOptions } from '../process/protocol.ts';
-import { inspectTerm } from '../term/print.ts';
 
 /**
  * Runs `work` within a time-out and under a caller's AbortSignal, and gives up waiting when either comes first; `work` is
  * told by the signal it gets.
  * @param late - makes the error of a time-out
- * @throws OptionsError for a time-out or a signal that is none; what `late` made, or the reason of the caller's signal
+ * @param options - checked already (`checkWaiting`)
+ * @throws what `late` made, or the reason of the caller's signal
  */
 export async function withDeadline<T>(
   clock: Clock,
@@ -16,10 +15,6 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { timeout, signal } = options;
-  if (!(timeout >= 0))
-    throw new OptionsError('timeout', `timeout must be a number of ms from 0, not ${timeout}`);
-  if (signal !== undefined && typeof signal.addEventListener !== 'function')
-    throw new OptionsError('signal', `signal: expected an AbortSignal, got ${inspectTerm(signal)}`);
   signal?.throwIfAborted();
   const giveUp = new AbortController();
   const onAbort = () => giveUp.abort(signal?.reason);

@@ -1,5 +1,5 @@
 import { CallTimeoutError, ConnectionError, ExitError, HandshakeError, OptionsError } from '../errors.ts';
-import { checkKnown } from '../process/checks.ts';
+import { checkArgs, checkWaiting } from '../process/checks.ts';
 import { Mfa } from '../process/mfa.ts';
 import type { Process } from '../process/process.ts';
 import type { CallOptions } from '../process/protocol.ts';
@@ -14,9 +14,6 @@ import { Tuple } from '../term/tuple.ts';
 import { withDeadline } from './deadline.ts';
 import { ERPC, EXECUTE_CALL, exitReason, invoke, type Outcome, readErpcReason } from './erpc.ts';
 import type { Exports } from './exports.ts';
-
-/** Of `CallOptions`. */
-const OPTIONS = ['timeout', 'signal'];
 
 /** One call, for messages: `math:add/2 on depot@127.0.0.1`. */
 interface Target {
@@ -49,7 +46,7 @@ export class Rpc {
     args: readonly unknown[],
     options: CallOptions,
   ): Promise<unknown> {
-    checkKnown(options, '', OPTIONS);
+    checkWaiting(options);
     const target = makeTarget(node, module, fn, args);
     const late = (timeoutMs: number) =>
       new CallTimeoutError(`no answer from ${target.text} within ${timeoutMs} ms`, timeoutMs);
@@ -71,7 +68,7 @@ export class Rpc {
   ): Promise<PromiseSettledResult<unknown>[]> {
     if (!Array.isArray(nodes))
       throw new OptionsError('nodes', `nodes: expected an array of node names, got ${typeof nodes}`);
-    checkKnown(options, '', OPTIONS);
+    checkWaiting(options);
     return await Promise.allSettled(nodes.map((node) => this.call(node, module, fn, args, options)));
   }
 
@@ -111,11 +108,7 @@ function makeTarget(node: string, module: string, fn: string, args: readonly unk
   for (const [option, value] of Object.entries({ node, module, function: fn }))
     if (typeof value !== 'string' || value === '')
       throw new OptionsError(option, `${option}: expected a name as text, got ${inspectTerm(value)}`);
-  if (!Array.isArray(args))
-    throw new OptionsError(
-      'args',
-      `args: expected an array of arguments, as in ["a", 1], got ${inspectTerm(args)}`,
-    );
+  checkArgs(args);
   const mfa = new Mfa(atom(module), atom(fn), args);
   return {
     node,

@@ -1,6 +1,7 @@
 import { OptionsError } from '../errors.ts';
 import { inspectTerm } from '../term/print.ts';
 import { Global } from './destination.ts';
+import { Mfa } from './mfa.ts';
 import type { MailboxOptions } from './protocol.ts';
 
 /** What `spawn` of a node takes, and what `spawn` of a process takes besides. */
@@ -27,8 +28,29 @@ export function checkGlobal(to: unknown): Global {
 
 /** @throws OptionsError for what cannot be run as a process */
 export function checkRunnable(what: unknown, args: unknown): void {
-  if (typeof what !== 'function' && typeof (what as { behave?: unknown } | null)?.behave !== 'function')
+  if (typeof what !== 'function' && !isActor(what))
     throw new OptionsError('actor', `expected an actor or a function to run, got ${show(what)}`);
+  checkArgs(args);
+}
+
+/**
+ * @param known - the options that are taken
+ * @throws OptionsError for what cannot be run on another node, and for options that are unknown
+ */
+export function checkSpawnOn(what: unknown, args: unknown, options: unknown, known: readonly string[]): void {
+  if (what instanceof Mfa) checkArgs(what.args);
+  else if (!isActor(what))
+    throw new OptionsError('actor', `expected an actor or mfa(...) to run on a node, got ${show(what)}`);
+  checkArgs(args);
+  checkKnown(options, '', known);
+}
+
+function isActor(what: unknown): boolean {
+  return typeof (what as { readonly behave?: unknown } | null | undefined)?.behave === 'function';
+}
+
+/** @throws OptionsError */
+export function checkArgs(args: unknown): void {
   if (!Array.isArray(args))
     throw new OptionsError('args', `args: expected an array of arguments, as in [1, "a"], got ${show(args)}`);
 }
@@ -89,6 +111,18 @@ export function checkNamed(kind: string, name: unknown, setup: unknown): void {
 export function checkName(kind: string, name: unknown): void {
   if (typeof name !== 'string' || name === '')
     throw new OptionsError('name', `${kind}: expected a name as text, got ${show(name)}`);
+}
+
+/** Options of whatever waits for an answer. */
+const WAITING = ['timeout', 'signal'];
+
+/** @throws OptionsError unless these say how long to wait, and nothing else */
+export function checkWaiting(options: unknown): void {
+  checkKnown(options, '', WAITING);
+  const { timeout, signal } = options as { readonly timeout?: unknown; readonly signal?: unknown };
+  if (timeout !== undefined) checkMs('timeout', timeout, true);
+  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function')
+    throw new OptionsError('signal', `signal: expected an AbortSignal, got ${show(signal)}`);
 }
 
 /** @throws OptionsError unless `ms` is a number from 0 (or `Infinity`, where that is allowed) */

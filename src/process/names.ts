@@ -1,5 +1,6 @@
 import { NameTakenError, OptionsError } from '../errors.ts';
 import { atom } from '../term/atom.ts';
+import { show } from './checks.ts';
 import type { Process } from './process.ts';
 import { describePid } from './reasons.ts';
 
@@ -18,7 +19,10 @@ export class Names {
   /** @throws OptionsError for an impossible name, NameTakenError for one in use */
   check(name: string): void {
     if (typeof name !== 'string' || name === '' || name === 'undefined') {
-      throw new OptionsError('name', `a process cannot be named ${JSON.stringify(name)}`);
+      throw new OptionsError(
+        'name',
+        `name: expected text that is neither empty nor "undefined", got ${show(name)}`,
+      );
     }
     atom(name);
     const holder = this.#names.get(name);

@@ -1,8 +1,9 @@
 import type { TimerHandle } from '../env/clock.ts';
 import type { RejectionOwner } from '../env/rejections.ts';
-import { CallTimeoutError, type ExitError, OptionsError } from '../errors.ts';
+import { CallTimeoutError, type ExitError } from '../errors.ts';
 import { Pid } from '../term/identifiers.ts';
 import { type Behaviour, isPromise } from './behaviour.ts';
+import { checkWaiting } from './checks.ts';
 import type { At } from './destination.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Monitor } from './monitor.ts';
@@ -243,13 +244,16 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
     guard: ((message: unknown) => boolean) | undefined,
     options: ReceiveOptions | undefined,
   ): Promise<unknown> {
+    if (options !== undefined) {
+      try {
+        checkWaiting(options);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
     const signal = options?.signal;
     if (signal?.aborted) return Promise.reject(signal.reason);
     const timeoutMs = options?.timeout ?? Number.POSITIVE_INFINITY;
-    if (!(timeoutMs >= 0))
-      return Promise.reject(
-        new OptionsError('timeout', `timeout must be a number of ms from 0, not ${timeoutMs}`),
-      );
     let seen = 0;
     // Others that wait have the first choice; and a process that lives on its own messages gives way in time.
     if (this.extras?.waiter === undefined && !this.system.scheduler.spend()) {

@@ -1,4 +1,4 @@
-import { ExitError, OptionsError } from '../errors.ts';
+import { ExitError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import { atom } from '../term/atom.ts';
 import { Pid, Ref } from '../term/identifiers.ts';
@@ -57,11 +57,6 @@ export class Requests {
   ): Promise<unknown> {
     const system = this.#system;
     const timeoutMs = options?.timeout ?? DEFAULT_CALL_TIMEOUT_MS;
-    if (!(timeoutMs >= 0)) {
-      return Promise.reject(
-        new OptionsError('timeout', `timeout must be a number of ms from 0, not ${timeoutMs}`),
-      );
-    }
     if (system.stopping && owner === system.outside) {
       return Promise.reject(new ExitError(SHUTDOWN, system.node, `${system.node} is stopping`));
     }

@@ -1,7 +1,7 @@
 import { ExitError, NotSpawnableError } from '../errors.ts';
 import { atom } from '../term/atom.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
-import { checkKnown, checkMs } from './checks.ts';
+import { checkKnown, checkMs, checkSpawnOn } from './checks.ts';
 import { makeClient } from './client.ts';
 import { type AnyDestination, type AnyPid, At, type Destination, Global } from './destination.ts';
 import { Io } from './io.ts';
@@ -162,7 +162,7 @@ export class Self {
   /** Sends any term as a request, as gen_server:call does. */
   request(to: AnyDestination, term: unknown, options?: CallOptions): Promise<unknown> {
     if (this.#process.state === DEAD) return Promise.reject(this.#process.system.deadError(this.#process));
-    return this.#process.system.call(to, term, options, this.#process);
+    return this.#process.system.request(to, term, options, this.#process);
   }
 
   /** The methods of whoever answers there, as functions. `actor` only gives the type. */
@@ -243,7 +243,9 @@ export class Self {
     options: SpawnOnFromSelfOptions = {},
   ): Promise<AnyPid> {
     const { system } = this.#live();
+    checkSpawnOn(what, args, options, ['signal', 'link', 'monitor']);
     const { signal, link = false, monitor = false } = options;
+    signal?.throwIfAborted();
     if (node === system.node && !(what instanceof Mfa)) return this.spawn(what, args, { link, monitor });
     return await this.#spawnOn(node, what, args, signal, { link, monitor });
   }
@@ -266,8 +268,10 @@ export class Self {
     args: readonly unknown[] = NO_ARGS,
     options: SpawnMonitorOnOptions = {},
   ): Promise<[AnyPid, Ref]> {
-    const { signal, link = false } = options;
     const { system } = this.#live();
+    checkSpawnOn(what, args, options, ['signal', 'link']);
+    const { signal, link = false } = options;
+    signal?.throwIfAborted();
     if (node === system.node && !(what instanceof Mfa)) return this.spawnMonitor(what, args, { link });
     let ref: Ref | undefined;
     const monitored = (made: Ref): void => {

@@ -8,7 +8,7 @@ import type { Atom } from '../term/atom.ts';
 import { Pid, Ref } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
-import { checkGlobal, checkRunnable, checkSpawnOptions } from './checks.ts';
+import { checkGlobal, checkRunnable, checkSpawnOptions, checkWaiting } from './checks.ts';
 import { type AnyDestination, At, type GlobalResolver } from './destination.ts';
 import { deadError, Ends, stoppedError } from './ends.ts';
 import type { Output } from './io.ts';
@@ -371,6 +371,21 @@ export class ProcessSystem {
     owner: CallOwner = this.outside,
   ): Promise<unknown> {
     return this.requests.call(owner, to, undefined, [], request, options);
+  }
+
+  /** As `call`, for users: what they say about waiting is checked. */
+  request(
+    to: AnyDestination,
+    term: unknown,
+    options: CallOptions | undefined,
+    owner: CallOwner = this.outside,
+  ): Promise<unknown> {
+    try {
+      if (options !== undefined) checkWaiting(options);
+      return this.call(to, term, options, owner);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Sends any term as gen_server:cast/2 does. */

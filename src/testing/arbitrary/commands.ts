@@ -1,5 +1,6 @@
+import { OptionsError } from '../../errors.ts';
 import type { SimCluster } from '../cluster.ts';
-import { type Arbitrary, type AsyncCommand, fastCheck } from './library.ts';
+import { type Arbitrary, type AsyncCommand, checkNames, fastCheck } from './library.ts';
 
 /** What a test of commands knows of the cluster without asking it: who should be up, frozen, parted. */
 export interface ClusterModel {
@@ -33,10 +34,15 @@ export interface ClusterCommandsOptions {
  *   await fc.asyncModelRun(async () => ({ model: clusterModel(nodes), real: await startAll(nodes) }), commands);
  * }));
  * ```
+ *
+ * @throws OptionsError for options that make no sense, and where fast-check is not installed
  */
 export function clusterCommands(options: ClusterCommandsOptions): Arbitrary<ClusterCommand>[] {
   const fc = fastCheck();
-  const { nodes, restMs = 40_000 } = options;
+  const { nodes, restMs = 40_000 } = options ?? {};
+  checkNames(nodes);
+  if (!(Number.isInteger(restMs) && restMs >= 0))
+    throw new OptionsError('restMs', `restMs: expected whole milliseconds from 0, got ${restMs}`);
   const one = fc.constantFrom(...nodes);
   const command = (
     text: string,

@@ -23,3 +23,9 @@ export function fastCheck(): Library {
     );
   }
 }
+
+/** @throws OptionsError unless there is a node to do something with */
+export function checkNames(nodes: unknown): asserts nodes is readonly string[] {
+  if (!Array.isArray(nodes) || nodes.length === 0 || nodes.some((name) => typeof name !== 'string'))
+    throw new OptionsError('nodes', `nodes: expected at least one name, got ${JSON.stringify(nodes)}`);
+}

@@ -1,5 +1,5 @@
 import { OptionsError } from '../../errors.ts';
-import { type Arbitrary, fastCheck } from './library.ts';
+import { type Arbitrary, checkNames, fastCheck } from './library.ts';
 
 /** When something happens, and at which node. */
 export interface Moment {
@@ -28,12 +28,16 @@ export interface ScheduleOptions {
  *   }
  * });
  * ```
+ *
+ * @throws OptionsError for options that make no sense, and where fast-check is not installed
  */
 export function anySchedule(options: ScheduleOptions): Arbitrary<readonly Moment[]> {
   const fc = fastCheck();
   const { nodes, moments = 20, withinMs = 10_000 } = options ?? {};
-  if (!Array.isArray(nodes) || nodes.length === 0)
-    throw new OptionsError('nodes', `nodes: expected at least one name, got ${JSON.stringify(nodes)}`);
+  checkNames(nodes);
+  for (const [option, value] of Object.entries({ moments, withinMs }))
+    if (!(Number.isInteger(value) && value >= 0))
+      throw new OptionsError(option, `${option}: expected a whole number from 0, got ${value}`);
   const moment = fc.record({
     // Several at one instant are where the trouble is.
     atMs: fc.oneof(
