@@ -7,6 +7,8 @@ import type {
   RemoteInfo,
 } from '../env/datagrams.ts';
 import { ConnectionError } from '../errors.ts';
+import { DatagramModeration } from './datagram-moderation.ts';
+import { readingOf } from './datagram-reading.ts';
 
 /**
  * Datagrams on `node:dgram`. Every socket asks for SO_REUSEADDR, because a gossip port belongs to all programs of
@@ -49,21 +51,59 @@ class UdpSocket implements DatagramSocket {
   readonly host: string;
   readonly port: number;
   readonly #socket: Socket;
+  readonly #handlers: DatagramHandlers;
+  readonly #moderation = new DatagramModeration();
+  /** Datagrams read so far. */
+  #read = 0;
+  /** Whether all that has come is being read, to make a pause then. */
+  #emptying = false;
+  #pause: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(socket: Socket, options: DatagramOptions, handlers: DatagramHandlers) {
     this.#socket = socket;
+    this.#handlers = handlers;
     const bound = socket.address();
     this.host = options.host ?? bound.address;
     this.port = bound.port;
     socket.on('message', (bytes, from) => {
+      this.#read++;
+      const pauses = this.#moderation.read(performance.now());
+      if (pauses && !this.#emptying) this.#empty();
       handlers.message(bytes, { host: from.address, port: from.port });
     });
-    socket.on('error', (error) => {
+    socket.on('error', (error) => this.#broke(error));
+  }
+
+  /** Reads on until a turn of the event loop brings nothing more: one turn reads some dozens at most. */
+  #empty(): void {
+    this.#emptying = true;
+    const read = this.#read;
+    setImmediate(() => {
       if (this.#closed) return;
-      this.close();
-      handlers.error(error);
+      if (this.#read !== read) {
+        this.#empty();
+        return;
+      }
+      this.#emptying = false;
+      this.#startPause(this.#moderation.pauseMs());
     });
+  }
+
+  #startPause(pauseMs: number): void {
+    const reading = pauseMs === 0 ? undefined : readingOf(this.#socket);
+    if (reading === undefined) return;
+    reading.recvStop();
+    this.#pause = setTimeout(() => {
+      const code = reading.recvStart();
+      if (code !== 0) this.#broke(new Error(`cannot read on after a pause: error ${code}`));
+    }, pauseMs);
+  }
+
+  #broke(error: Error): void {
+    if (this.#closed) return;
+    this.close();
+    this.#handlers.error(error);
   }
 
   send(bytes: Uint8Array, to: RemoteInfo): Promise<void> {
@@ -99,6 +139,7 @@ class UdpSocket implements DatagramSocket {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#pause);
     this.#socket.removeAllListeners('message');
     this.#socket.close();
   }
