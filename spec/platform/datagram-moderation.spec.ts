@@ -56,6 +56,7 @@ describe('a socket is left alone', () => {
     // The first datagram begins the first window.
     expect(come(110, 3_000).pauses).toEqual([]);
     expect(come(110, 100).pauses.length).toBeGreaterThan(0);
+    expect(crowd().come(444, 3_100).pauses[0]).toBe(72);
   });
 
   it('for as long as some dozens take to come, and loses none', () => {

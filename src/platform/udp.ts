@@ -80,7 +80,6 @@ class UdpSocket implements DatagramSocket {
     this.#emptying = true;
     const read = this.#read;
     setImmediate(() => {
-      if (this.#closed) return;
       if (this.#read !== read) {
         this.#empty();
         return;
