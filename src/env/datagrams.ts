@@ -20,6 +20,7 @@ export interface RemoteInfo {
 }
 
 export interface DatagramHandlers {
+  /** In the order of their coming; up to a tenth of a second late where they come all the time. */
   message(bytes: Uint8Array, from: RemoteInfo): void;
   /** The socket broke; it is closed already. */
   error(error: Error): void;
