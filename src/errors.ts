@@ -140,3 +140,8 @@ export class ExitError extends BeamishError {
 export class NotSpawnableError extends BeamishError {
   readonly code = 'NotSpawnableError';
 }
+
+/** What was thrown, for people: the message of an error, anything else as text. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -3,6 +3,7 @@ import type { Strategy, Topology } from './discovery/strategy.ts';
 import type { Env } from './env/index.ts';
 import { DEFAULT_LIMITS, type Limits } from './env/limits.ts';
 import { OptionsError } from './errors.ts';
+import { hostOf, isLongName } from './handshake/name.ts';
 import { checkExports, type ExportOptions } from './kernel/exports.ts';
 import type { AnyActor } from './process/protocol.ts';
 
@@ -247,22 +248,6 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
     payload: oneOf('payload', options.payload ?? DEFAULT_OPTIONS.payload, ['msgpack', 'etf']),
     limits,
   };
-}
-
-/** The part of a node name after the `@`. */
-export function hostOf(nodeName: string): string {
-  return nodeName.slice(nodeName.indexOf('@') + 1);
-}
-
-/** The part of a node name before the `@`. */
-export function aliveOf(nodeName: string): string {
-  return nodeName.slice(0, nodeName.indexOf('@'));
-}
-
-/** Long names have a dot or an IP address in their host; the two kinds do not connect to each other. */
-export function isLongName(nodeName: string): boolean {
-  const host = hostOf(nodeName);
-  return host.includes('.') || isAddress(host);
 }
 
 /** Whether a host is an address rather than a name that must be looked up. */

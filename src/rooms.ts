@@ -14,6 +14,7 @@ import { Tls } from './connection/tls.ts';
 import { Discovery, type Whereabouts } from './discovery/index.ts';
 import type { Env } from './env/index.ts';
 import { offeredFlags } from './handshake/flags.ts';
+import { aliveOf, hostOf } from './handshake/name.ts';
 import { Admission } from './kernel/admission.ts';
 import { Connections } from './kernel/connections.ts';
 import { Drains } from './kernel/drains.ts';
@@ -31,7 +32,7 @@ import { type NodeView, remoteView } from './kernel/system-processes.ts';
 import { type Driver, SystemTree } from './kernel/system-tree.ts';
 import { UserOutput } from './kernel/user.ts';
 import { NodeEvents, peerInfo } from './node-events.ts';
-import { aliveOf, hostOf, type ResolvedOptions } from './options.ts';
+import type { ResolvedOptions } from './options.ts';
 import { copier } from './payload/copier.ts';
 import { EtfPayload } from './payload/etf.ts';
 import { MsgpackPayload } from './payload/msgpack.ts';
@@ -117,12 +118,10 @@ export class Rooms {
         tls === undefined
           ? undefined
           : new Tls(tls, env.streams, ({ message }) =>
-              env.log.write({
-                level: 'error',
-                area: 'connection',
-                node: this.name,
-                message: `files that changed cannot be used, what was read before stays: ${message}`,
-              }),
+              this.logger.error(
+                'connection',
+                `files that changed cannot be used, what was read before stays: ${message}`,
+              ),
             ),
       cookieFor: (peer) => cookies.get(peer) ?? cookie,
       netTickTimeMs,

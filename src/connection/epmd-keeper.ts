@@ -22,7 +22,7 @@ import type { Random } from '../env/random.ts';
 import type { Streams } from '../env/streams.ts';
 import type { Registration } from '../epmd/registration.ts';
 import type { NameAndPort } from '../epmd/response.ts';
-import { BeamishError, ConnectionError, NameTakenError } from '../errors.ts';
+import { BeamishError, ConnectionError, messageOf, NameTakenError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { delay } from './delay.ts';
@@ -321,8 +321,4 @@ function isGap(error: unknown): boolean {
 function causeCode(error: unknown): unknown {
   const cause = error instanceof Error ? (error.cause as { code?: unknown } | undefined) : undefined;
   return cause?.code;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

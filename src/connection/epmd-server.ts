@@ -10,6 +10,7 @@ import {
   EpmdServerMachine,
   type EpmdTimer,
 } from '../epmd/server.ts';
+import { messageOf } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -207,8 +208,4 @@ function isThisMachine(address: string, host: Host): boolean {
   // A link-local IPv6 peer comes with its interface behind a `%`.
   const plain = address.split('%', 1)[0];
   return host.interfaces().some((known) => known.address === plain);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

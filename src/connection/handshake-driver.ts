@@ -108,13 +108,14 @@ export class HandshakeDriver {
   }
 
   #answer(action: Extract<InitiatorAction | AcceptorAction, { type: 'ask' }>): void {
-    if ('step' in this.#machine && !('dynamic' in action)) {
+    // Only the acceptor tells whether a name is asked for.
+    if (!('dynamic' in action)) {
       const machine = this.#machine as Initiator;
       this.#perform(machine.step({ type: 'decide', wanted: this.#owner.stillWanted() }));
       return;
     }
     const machine = this.#machine as Acceptor;
-    if (!(action as Extract<AcceptorAction, { type: 'ask' }>).dynamic) {
+    if (!action.dynamic) {
       this.#perform(machine.step({ type: 'decide', status: this.#owner.decide(action.peer) }));
       return;
     }

@@ -9,7 +9,7 @@
  */
 import type { Env, TimerHandle } from '../env/index.ts';
 import { DEFAULT_LIMITS, type Limits } from '../env/limits.ts';
-import { BeamishError, ConnectionError, HandshakeError } from '../errors.ts';
+import { BeamishError, ConnectionError, HandshakeError, messageOf } from '../errors.ts';
 import { isNodeName } from '../gossip/index.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -157,7 +157,7 @@ export class Discovery {
       this.#options.logger.oncePerMinute(
         'discovery',
         `list.${topology}`,
-        `discovery: listNodes of topology ${topology} failed: ${textOf(error)}; asking the node itself`,
+        `discovery: listNodes of topology ${topology} failed: ${messageOf(error)}; asking the node itself`,
       );
       return this.#options.connected(nodeName);
     }
@@ -212,7 +212,7 @@ export class Discovery {
         durationMs: env.clock.nowMs() - startedAtMs,
       }));
     } catch (error) {
-      const reason = textOf(error);
+      const reason = messageOf(error);
       telemetry.emit('discovery.disconnect_failed', () => ({
         ...told,
         reason,
@@ -296,7 +296,7 @@ export class Discovery {
         peer: nodeName,
         durationMs,
         restMs,
-        reason: textOf(problem),
+        reason: messageOf(problem),
       }));
       if (this.#running) this.#tellTrouble(nodeName, problem);
     }
@@ -338,7 +338,7 @@ export class Discovery {
     if (this.#lines++ < MAX_FAILURE_LINES_PER_MINUTE)
       logger.warning(
         'discovery',
-        `discovery: cannot connect to ${nodeName}, will try again with growing pauses: ${textOf(problem)}`,
+        `discovery: cannot connect to ${nodeName}, will try again with growing pauses: ${messageOf(problem)}`,
       );
     else
       logger.oncePerMinute(
@@ -353,8 +353,4 @@ function kindOf(problem: unknown): string {
   if (problem instanceof HandshakeError) return `${problem.code} ${problem.stage}`;
   if (problem instanceof BeamishError) return problem.code;
   return problem instanceof Error ? problem.name : typeof problem;
-}
-
-function textOf(problem: unknown): string {
-  return problem instanceof Error ? problem.message : String(problem);
 }

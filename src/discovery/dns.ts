@@ -1,4 +1,4 @@
-import { OptionsError } from '../errors.ts';
+import { messageOf, OptionsError } from '../errors.ts';
 import { isNodeName } from '../gossip/index.ts';
 import type { Strategy, StrategyContext } from './strategy.ts';
 import { checkInterval, checkKeys } from './strategy-options.ts';
@@ -62,7 +62,7 @@ export function dns(options: DnsOptions): Strategy {
       if (disconnectRemoved) for (const name of before) if (!names.has(name)) gone(name);
     } catch (error) {
       telemetry.count('dns.failed');
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       logger.oncePerMinute('discovery', `dns.${context.topology}`, `dns: no answer for ${query}: ${reason}`);
     }
     // The next look waits for this answer, so that a slow server never has two questions of ours.

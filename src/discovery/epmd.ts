@@ -1,3 +1,5 @@
+import { messageOf } from '../errors.ts';
+import { hostOf } from '../handshake/name.ts';
 import type { Strategy, StrategyContext } from './strategy.ts';
 import { checkInterval, checkKeys } from './strategy-options.ts';
 
@@ -19,11 +21,11 @@ export function epmd(options: EpmdStrategyOptions = {}): Strategy {
   const look = async (context: StrategyContext): Promise<void> => {
     const { env, self, telemetry, logger, found, names } = context;
     try {
-      const host = self.name.slice(self.name.indexOf('@') + 1);
+      const host = hostOf(self.name);
       for (const { name, port } of await names()) found(`${name}@${host}`, { port });
     } catch (error) {
       telemetry.count('epmd.failed');
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       logger.oncePerMinute('discovery', `epmd.${context.topology}`, `epmd: no answer: ${reason}`);
     }
     env.clock.setTimeout(() => void look(context), intervalMs);

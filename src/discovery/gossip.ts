@@ -1,6 +1,6 @@
 import { createActor } from 'xstate';
 import type { DatagramSocket, NetworkInterface, RemoteInfo } from '../env/index.ts';
-import { OptionsError } from '../errors.ts';
+import { messageOf, OptionsError } from '../errors.ts';
 import {
   encryptedFormat,
   GossipWire,
@@ -355,10 +355,6 @@ class GossipDriver {
       )
       .join(', ');
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Equal as long as no interface has come, gone or changed its address. */

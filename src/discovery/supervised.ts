@@ -1,5 +1,5 @@
 import type { Env, TimerHandle } from '../env/index.ts';
-import { OptionsError } from '../errors.ts';
+import { messageOf, OptionsError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { StrategyScope } from './scope.ts';
@@ -87,7 +87,7 @@ export class SupervisedStrategy {
     void this.#end();
     if (env.clock.nowMs() - this.#startedAtMs >= QUIET_RUN_MS) this.#failures = 0;
     const pauseMs = Math.min(FIRST_RESTART_PAUSE_MS * 2 ** this.#failures++, LONGEST_RESTART_PAUSE_MS);
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     telemetry.emit('discovery.strategy_failed', () => ({ topology, kind: strategy.kind, reason }));
     logger.oncePerMinute(
       'discovery',

@@ -21,3 +21,13 @@ export function isHost(text: string): boolean {
 export function hostOf(nodeName: string): string {
   return nodeName.slice(nodeName.indexOf('@') + 1);
 }
+
+/** The part before the @ of a node name. */
+export function aliveOf(nodeName: string): string {
+  return nodeName.slice(0, nodeName.indexOf('@'));
+}
+
+/** Long names have a dot or an IP address in their host; the two kinds do not connect to each other. */
+export function isLongName(nodeName: string): boolean {
+  return /[.:]/.test(hostOf(nodeName));
+}

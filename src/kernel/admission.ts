@@ -1,5 +1,5 @@
 import type { Random } from '../env/random.ts';
-import { hostOf, isNodeName } from '../handshake/name.ts';
+import { isLongName, isNodeName } from '../handshake/name.ts';
 
 /** Creations below 4 have had other meanings. */
 const LOWEST_CREATION = 4;
@@ -27,8 +27,7 @@ export class Admission {
     if (nodeName === name) return `${nodeName} is this node itself`;
     if (!isNodeName(nodeName))
       return `expected a node name "name@host", got ${JSON.stringify(nodeName.slice(0, 260))}`;
-    const host = hostOf(nodeName);
-    const isLong = host.includes('.') || host.includes(':');
+    const isLong = isLongName(nodeName);
     if (isLong !== longNames)
       return (
         `${nodeName} has a ${isLong ? 'long' : 'short'} name and this node (${name}) a ` +

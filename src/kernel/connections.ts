@@ -1,7 +1,7 @@
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionSetup } from '../connection/setup.ts';
 import type { Listener, Stream } from '../env/streams.ts';
-import { BeamishError, ConnectionError, EncodeError, HandshakeError } from '../errors.ts';
+import { BeamishError, ConnectionError, EncodeError, HandshakeError, messageOf } from '../errors.ts';
 import { DistFlag } from '../handshake/flags.ts';
 import { hostOf } from '../handshake/name.ts';
 import { Attempt } from './attempt.ts';
@@ -287,7 +287,7 @@ export class Connections {
     env.clock.clearTimeout(attempt.patience);
     attempt.abort.abort(error);
     attempt.call?.close(undefined, 'abandoned');
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     telemetry.emit('connection.failed', () => ({ peer: attempt.name, error }));
     logger.debug('connection', () => `no connection to ${attempt.name}: ${message}`);
     if (attempt.waitingSignals > 0) telemetry.count('connection.dropped.unreachable', attempt.waitingSignals);

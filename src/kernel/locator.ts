@@ -1,6 +1,6 @@
 import { ConnectionError } from '../errors.ts';
 import type { HandshakeVersion } from '../handshake/messages.ts';
-import { hostOf } from '../handshake/name.ts';
+import { aliveOf, hostOf } from '../handshake/name.ts';
 
 /** Where a peer listens. */
 export interface PeerAddress {
@@ -82,7 +82,7 @@ export class Locator {
   }
 
   async #ask(nodeName: string, host: string, signal: AbortSignal): Promise<PeerAddress> {
-    const alive = nodeName.slice(0, nodeName.indexOf('@'));
+    const alive = aliveOf(nodeName);
     const found = await this.#o.lookup(alive, host, { signal }).catch((error: unknown) => {
       if (!(error instanceof ConnectionError)) throw error;
       throw new ConnectionError(

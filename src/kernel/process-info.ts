@@ -1,7 +1,8 @@
 import { BodyBehaviour } from '../process/body.ts';
 import { At } from '../process/destination.ts';
-import { type CallOwner, Cast, PendingCall } from '../process/pending-call.ts';
+import { Cast, PendingCall } from '../process/pending-call.ts';
 import type { Process } from '../process/process.ts';
+import { GEN_CALL, GEN_CAST } from '../process/requests.ts';
 import type { ProcessSystem } from '../process/system.ts';
 import { atom } from '../term/atom.ts';
 import { atoms } from '../term/atom-map.ts';
@@ -190,9 +191,9 @@ export class ProcessFacts {
     const { mailbox } = process;
     return Array.from({ length: mailbox?.length ?? 0 }, (_, index) => {
       const message = mailbox!.at(index);
-      if (message instanceof Cast) return tuple(atom('$gen_cast'), message.toTerm());
+      if (message instanceof Cast) return tuple(GEN_CAST, message.toTerm());
       if (!(message instanceof PendingCall)) return message;
-      return tuple(atom('$gen_call'), tuple((message.owner as CallOwner).pid, []), message.toTerm());
+      return tuple(GEN_CALL, tuple(message.owner.pid, []), message.toTerm());
     });
   }
 }

@@ -1,6 +1,6 @@
 import { actor } from '../actor/actor.ts';
 import type { ActorSelf } from '../actor/actor-self.ts';
-import { EncodeError } from '../errors.ts';
+import { isUnsendable, unsendableReason } from '../process/reasons.ts';
 import type { Self } from '../process/self.ts';
 import type { ProcessSystem } from '../process/system.ts';
 import { Atom, atom } from '../term/atom.ts';
@@ -119,7 +119,7 @@ function sendable(outcome: Outcome): unknown {
     encodeTerm(result);
     return result;
   } catch (error) {
-    if (!(error instanceof EncodeError)) throw error;
-    return rexResult({ kind: 'exit', reason: tuple(atom('encode_error'), error.message) });
+    if (!isUnsendable(error)) throw error;
+    return rexResult({ kind: 'exit', reason: unsendableReason(error) });
   }
 }

@@ -9,7 +9,7 @@ import { child } from '../actor/child.ts';
 import { supervisor } from '../actor/supervisor.ts';
 import type { Clock } from '../env/clock.ts';
 import type { LogArea } from '../env/log.ts';
-import { ExitError } from '../errors.ts';
+import { ExitError, messageOf } from '../errors.ts';
 import type { Process } from '../process/process.ts';
 import type { AnyActor } from '../process/protocol.ts';
 import { describeReason, SHUTDOWN } from '../process/reasons.ts';
@@ -224,7 +224,7 @@ export class SystemTree {
             return;
           } catch (error) {
             if (signal.aborted) return;
-            const text = error instanceof Error ? error.message : String(error);
+            const text = messageOf(error);
             logger.oncePerMinute(area, `${name} restart`, `${name} cannot be started again yet: ${text}`);
           }
           await driver.stop();

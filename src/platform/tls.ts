@@ -17,7 +17,7 @@ import type {
   TlsMaterial,
   TlsServerOptions,
 } from '../env/streams.ts';
-import { OptionsError } from '../errors.ts';
+import { messageOf, OptionsError } from '../errors.ts';
 
 /** Certificates and keys that were read, as the platform wants them. */
 interface Pem {
@@ -265,8 +265,4 @@ function commonNames(attributes: readonly string[]): string[] {
     .flatMap((attribute) =>
       attribute.startsWith('CN=') ? [attribute.slice(3).replace(/\\(.)/g, '$1')] : [],
     );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,7 +6,7 @@ import type {
   Datagrams,
   RemoteInfo,
 } from '../env/datagrams.ts';
-import { ConnectionError } from '../errors.ts';
+import { ConnectionError, messageOf } from '../errors.ts';
 import { DatagramModeration } from './datagram-moderation.ts';
 import { readingOf } from './datagram-reading.ts';
 
@@ -27,7 +27,7 @@ export const datagrams: Datagrams = {
         // A socket that failed to bind may report its failure once more while it closes.
         socket.on('error', () => {});
         socket.close();
-        const text = cause instanceof Error ? cause.message : String(cause);
+        const text = messageOf(cause);
         reject(new ConnectionError(`cannot open UDP ${where}: ${text}`, { cause }));
       };
       socket.once('error', refuse);

@@ -1,4 +1,5 @@
 import { gossip } from '../discovery/index.ts';
+import { messageOf } from '../errors.ts';
 import { type Node, startNode } from '../node.ts';
 import type { NodeOptions } from '../options.ts';
 import type { SimNetwork } from './network.ts';
@@ -59,7 +60,7 @@ export class Member {
       const started = startNode({ cookie: 'simulation', discovery: gossip(), ...options, name, env });
       node = await Promise.race([started, died]);
     } catch (error) {
-      timeline.record(name, 'start_failed', error instanceof Error ? error.message : String(error));
+      timeline.record(name, 'start_failed', messageOf(error));
       // Another life may have begun meanwhile; this one is over in any case.
       env.kill(false);
       if (this.#env === env) this.#is('down');

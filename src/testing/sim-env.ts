@@ -1,5 +1,6 @@
 import type { Env } from '../env/index.ts';
 import type { Resolver } from '../env/resolver.ts';
+import { hostOf } from '../handshake/name.ts';
 import type { SimNetwork } from './network.ts';
 import { type ClockSkew, SimProcess } from './process.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -45,7 +46,7 @@ export interface SimEnvOptions {
  * with the same host part share one machine, its ports and its port mapper.
  */
 export function simEnv(network: SimNetwork, nodeName: string, options: SimEnvOptions = {}): SimEnv {
-  const machine = network.machine(nodeName.slice(nodeName.indexOf('@') + 1));
+  const machine = network.machine(hostOf(nodeName));
   const life = machine.processes.filter(({ name }) => name === nodeName).length + 1;
   const { variables = {}, cookie = 'simulation', isNode = true, encodesLocal = false } = options;
   const owner = new SimProcess(nodeName, machine, network.clock, network.entered, { isNode });

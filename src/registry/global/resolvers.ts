@@ -1,5 +1,5 @@
 import type { Clock } from '../../env/clock.ts';
-import { OptionsError } from '../../errors.ts';
+import { messageOf, OptionsError } from '../../errors.ts';
 import { KILL } from '../../process/reasons.ts';
 import type { ProcessSystem } from '../../process/system.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -141,7 +141,7 @@ export class Resolvers {
       const winner = await Promise.race([decide(name, pid1, pid2), late]);
       return winner === undefined || winner === null ? NONE : winner;
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       this.#logger.error('registry', `the resolver of the global name ${inspectTerm(name)} failed: ${text}`);
       return tuple(EXIT, text);
     } finally {

@@ -9,7 +9,7 @@
  */
 import { actor } from '../../actor/actor.ts';
 import type { ActorSelf } from '../../actor/actor-self.ts';
-import { CallTimeoutError } from '../../errors.ts';
+import { CallTimeoutError, messageOf } from '../../errors.ts';
 import type { Deferred } from '../../process/deferred.ts';
 import { At } from '../../process/destination.ts';
 import { mfa } from '../../process/mfa.ts';
@@ -381,7 +381,7 @@ class Server {
       const [ref, kind, value] = reason instanceof Tuple ? reason.elements : [];
       return isRef(ref, reference) && kind === atom('return') ? value : FAILED;
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       this.#o.logger.warning(
         'registry',
         `${ours.node} cannot decide the conflict about ${inspectTerm(name)}: ${text}`,
