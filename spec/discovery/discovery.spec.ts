@@ -368,6 +368,27 @@ describe('a supervised strategy', () => {
     await discovery.stop();
   });
 
+  it('tells of each further reason, and again of the same one after a minute', async () => {
+    const strategy = manual();
+    const { discovery, clock, lines } = start({ lan: strategy });
+    await discovery.start();
+    const fail = async (reason: string): Promise<void> => {
+      const starts = strategy.contexts.length;
+      strategy.contexts.at(-1)?.failed(new Error(reason));
+      while (strategy.contexts.length === starts) await clock.advance(100);
+    };
+    for (const reason of ['one', 'one', 'other', 'other', 'one', 'one', 'one', 'one']) await fail(reason);
+    expect(lines.map(({ message }) => /failed.*/.exec(message)?.[0])).toEqual([
+      'failed and is started again, with growing pauses: one',
+      'failed, 3 times in a row, and is started again, with growing pauses: other',
+      'failed, 5 times in a row, and is started again, with growing pauses: one',
+    ]);
+    // The pauses are a minute by now.
+    await fail('one');
+    expect(lines.at(-1)?.message).toMatch(/failed, 9 times in a row/);
+    await discovery.stop();
+  });
+
   it('starts with the first pause again after it has run quietly for a minute', async () => {
     const strategy = manual();
     const { discovery, clock } = start({ lan: strategy });

@@ -3,8 +3,10 @@ import {
   actor,
   at,
   atom,
+  type Clock,
   child,
   inspectTerm,
+  type LogRecord,
   OptionsError,
   type Pid,
   type Strategy,
@@ -12,6 +14,7 @@ import {
   supervisor,
   tuple,
 } from '../../src/index.ts';
+import { platformEnv } from '../../src/platform/index.ts';
 import { history, Nodes, once } from '../support/nodes.ts';
 
 let nodes: Nodes;
@@ -195,6 +198,50 @@ describe('the tree of system processes', () => {
     broken = false;
     await until(() => a.inspect().discovery !== undefined);
     expect(a.whereis('discovery')).toBeDefined();
+  });
+
+  it('leaves no timer behind when the node stops while it waits to try again', async () => {
+    const timers = new Set<unknown>();
+    const real = platformEnv();
+    const clock: Clock = {
+      ...real.clock,
+      setTimeout: (fn, delayMs) => {
+        const timer = real.clock.setTimeout(() => {
+          timers.delete(timer);
+          fn();
+        }, delayMs);
+        timers.add(timer);
+        return timer;
+      },
+      clearTimeout: (timer) => {
+        timers.delete(timer);
+        real.clock.clearTimeout(timer);
+      },
+    };
+    let told = (): void => {};
+    const waiting = new Promise<void>((resolve) => {
+      told = resolve;
+    });
+    const log = {
+      write: ({ message }: LogRecord) => {
+        if (message.includes('cannot be started again yet')) told();
+      },
+    };
+    let broken = false;
+    const discovery: Strategy = {
+      kind: 'moody',
+      start() {
+        if (broken) throw new OptionsError('moody', 'not now');
+        return { stop: () => {} };
+      },
+    };
+    const a = await nodes.start({ discovery, env: { ...real, clock, log } });
+    broken = true;
+    a.exit(a.whereis('discovery')!, 'kill');
+    await waiting;
+    await new Promise((resolve) => setImmediate(resolve));
+    await a.stop();
+    expect([...timers]).toEqual([]);
   });
 
   it('starts anew as a whole when its supervisors are killed, links included', async () => {

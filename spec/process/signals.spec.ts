@@ -237,6 +237,15 @@ describe('signals between nodes', () => {
     expect(world.trace.filter((line) => line.includes('UNLINK_ID_ACK'))).toHaveLength(2);
   });
 
+  it('takes a monitor of theirs once, however often they say it under one reference', async () => {
+    const { one, two, a, b } = pair();
+    const ref = two.makeRef();
+    for (let i = 0; i < 3; i++) one.signals.monitorFrom(b.pid, a.pid, ref);
+    expect(one.info(a.pid)?.monitoredBy).toEqual([b.pid]);
+    one.nodeDown('b@two', 'lost');
+    expect(one.info(a.pid)?.monitoredBy).toEqual([]);
+  });
+
   it('takes no notice of pids of an earlier incarnation', async () => {
     const { one, two, a, b } = pair();
     const world = new World();

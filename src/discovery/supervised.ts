@@ -9,6 +9,8 @@ import type { SelfNode, Strategy, StrategyHandle, Whereabouts } from './strategy
 const FIRST_RESTART_PAUSE_MS = 500;
 const LONGEST_RESTART_PAUSE_MS = 60_000;
 const QUIET_RUN_MS = 60_000;
+/** The log says again that a strategy still fails for the reason that it told of. */
+const TELL_AGAIN_MS = 60_000;
 
 export interface SupervisedParts {
   readonly topology: string;
@@ -31,6 +33,7 @@ export class SupervisedStrategy {
   #handle: StrategyHandle | undefined;
   #startedAtMs = 0;
   #failures = 0;
+  #told: { readonly reason: string; readonly atMs: number } | undefined;
   #timer: TimerHandle | undefined;
   #stopped = false;
 
@@ -83,22 +86,31 @@ export class SupervisedStrategy {
 
   #crashed(scope: StrategyScope, error: unknown): void {
     if (scope.ended || this.#stopped) return;
-    const { env, telemetry, logger, topology, strategy } = this.#parts;
+    const { env, telemetry, topology, strategy } = this.#parts;
     void this.#end();
     if (env.clock.nowMs() - this.#startedAtMs >= QUIET_RUN_MS) this.#failures = 0;
     const pauseMs = Math.min(FIRST_RESTART_PAUSE_MS * 2 ** this.#failures++, LONGEST_RESTART_PAUSE_MS);
     const reason = messageOf(error);
     telemetry.emit('discovery.strategy_failed', () => ({ topology, kind: strategy.kind, reason }));
-    logger.oncePerMinute(
-      'discovery',
-      `strategy.${topology}`,
-      `discovery: topology ${topology} (${strategy.kind}) failed and is started again: ${reason}`,
-    );
+    this.#tell(reason);
     this.#timer = env.clock.setTimeout(() => {
       this.#timer = undefined;
       // After the first start nothing is thrown but by an option that became impossible: that is retried too.
       void this.start();
     }, pauseMs);
+  }
+
+  /** Another reason is told at once (pauses bound how often that is), the same one again after a minute. */
+  #tell(reason: string): void {
+    const { env, logger, topology, strategy } = this.#parts;
+    const nowMs = env.clock.nowMs();
+    if (this.#told?.reason === reason && nowMs - this.#told.atMs < TELL_AGAIN_MS) return;
+    this.#told = { reason, atMs: nowMs };
+    const times = this.#failures === 1 ? '' : `, ${this.#failures} times in a row,`;
+    logger.warning(
+      'discovery',
+      `discovery: topology ${topology} (${strategy.kind}) failed${times} and is started again, with growing pauses: ${reason}`,
+    );
   }
 
   async #end(): Promise<void> {

@@ -7,6 +7,7 @@
 import { actor } from '../actor/actor.ts';
 import { child } from '../actor/child.ts';
 import { supervisor } from '../actor/supervisor.ts';
+import { delay } from '../connection/delay.ts';
 import type { Clock } from '../env/clock.ts';
 import type { LogArea } from '../env/log.ts';
 import { ExitError, messageOf } from '../errors.ts';
@@ -228,9 +229,7 @@ export class SystemTree {
             logger.oncePerMinute(area, `${name} restart`, `${name} cannot be started again yet: ${text}`);
           }
           await driver.stop();
-          await new Promise<void>((resolve) => {
-            clock.setTimeout(resolve, RETRY_MS);
-          });
+          await delay(clock, RETRY_MS, signal);
           if (signal.aborted) return;
           driver = make();
         }

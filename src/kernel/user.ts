@@ -55,7 +55,14 @@ export class UserOutput implements Output {
     const ref = self.monitor(leader);
     await new Promise<void>((resolve, reject) => {
       this.#pending.set(ref.key, { leader, resolve, reject });
-      self.send(leader, tuple(IO_REQUEST, self.pid, ref, tuple(PUT_CHARS, UNICODE, text)));
+      try {
+        self.send(leader, tuple(IO_REQUEST, self.pid, ref, tuple(PUT_CHARS, UNICODE, text)));
+      } catch (error) {
+        // Too long for a frame.
+        this.#pending.delete(ref.key);
+        self.demonitor(ref);
+        reject(error);
+      }
     });
   }
 

@@ -6,7 +6,7 @@ import { DEAD, type Process } from './process.ts';
 export interface Output {
   /**
    * Resolves when the leader has written it.
-   * @throws ExitError when the leader refuses, is gone, or cannot be reached
+   * @throws ExitError when the leader refuses, is gone, or cannot be reached; EncodeError for a text longer than a frame
    */
   write(leader: Pid, text: string): Promise<void>;
 }
@@ -24,7 +24,7 @@ export class Io {
    * Writes text as it is; for a line it ends with a line break. Texts of one process keep their order. Wait for the
    * last before the process ends, if its output is to come before what is told of its end.
    * @throws ExitError with what the group leader refuses it with, `noproc` or `noconnection` when that is gone, or when
-   * this process has ended
+   * this process has ended; EncodeError for a text that is longer than a frame may be
    */
   write(text: string): Promise<void> {
     const { system, state } = this.#process;

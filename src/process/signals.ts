@@ -235,10 +235,13 @@ export class Signals {
       system.sink.monitorExit(target, from, ref, NOPROC);
       return;
     }
+    const ties = this.ties(from.node);
+    // Said twice: the second would be on no book once the first has ended, and stay with the process for ever.
+    if (ties.watcher(ref) !== undefined) return;
     const by = target instanceof Pid ? target : new At(system.node, target);
     const monitor = new Monitor(ref, 0, from, process, by);
     enterWatcher(process, monitor);
-    this.ties(from.node).watchers.set(ref.key, monitor);
+    ties.watchers.set(ref.key, monitor);
   }
 
   /** DEMONITOR_P from another node. */
