@@ -336,13 +336,17 @@ describe('what a node tells', () => {
     a.on('nodeup', () => {
       throw new Error('a bad listener');
     });
+    a.on('nodeup', async () => {
+      throw new Error('a promise that is broken');
+    });
     await a.connect(b.name);
     end();
     end();
     a.disconnect(b.name);
     await a.connect(b.name);
     expect(heard).toBe(1);
-    expect(nodes.log.filter(({ message }) => message.includes('a bad listener'))).toHaveLength(2);
+    for (const text of ['a bad listener', 'a promise that is broken'])
+      await expect.poll(() => nodes.log.filter(({ message }) => message.includes(text)).length).toBe(2);
     for (const event of ['nodeUp', 'toString', '__proto__'])
       expect(() => a.on(event as 'nodeup', () => {})).toThrow(/"nodeup" or "nodedown"/);
   });

@@ -1,5 +1,6 @@
 import type { Connection } from './connection/connection.ts';
 import { OptionsError } from './errors.ts';
+import { tellEach } from './process/listeners.ts';
 import type { Logger } from './telemetry/logger.ts';
 
 /** What `nodeup` tells of a peer. */
@@ -14,9 +15,9 @@ export function peerInfo(connection: Connection): PeerInfo {
   return { name, creation, hidden };
 }
 
-type Listener = (node: string, detail: never) => void;
+type Listener = (node: string, detail: never) => unknown;
 
-/** Who wants to hear of nodes that come and go. A listener that throws harms neither the node nor the other listeners. */
+/** Who wants to hear of nodes that come and go. A listener that throws or rejects harms neither the node nor the others. */
 export class NodeEvents {
   readonly #logger: Logger;
   readonly #listeners = { nodeup: new Set<Listener>(), nodedown: new Set<Listener>() };
@@ -55,14 +56,7 @@ export class NodeEvents {
   }
 
   #tell(event: 'nodeup' | 'nodedown', name: string, detail: unknown): void {
-    for (const listener of [...this.#listeners[event]])
-      try {
-        listener(name, detail as never);
-      } catch (error) {
-        this.#logger.error(
-          'node',
-          `a nodeup or nodedown listener failed: ${error instanceof Error ? error.stack : error}`,
-        );
-      }
+    const who = 'a nodeup or nodedown listener';
+    tellEach(this.#logger, 'node', who, this.#listeners[event], name, detail as never);
   }
 }

@@ -126,10 +126,7 @@ export class Sys {
     const name = extras?.names?.[0] ?? label;
     const data = atom('data');
     return tuple(atom('status'), pid, tuple(atom('module'), GEN_SERVER), [
-      [
-        tuple(atom('$initial_call'), tuple(atom(label), atom('init'), 1)),
-        tuple(atom('$ancestors'), extras?.parent ? [parent] : []),
-      ],
+      dictionaryOf(this.#process),
       state,
       parent,
       [],
@@ -248,6 +245,19 @@ function debugged(request: unknown): unknown {
     default:
       return UNKNOWN_DEBUG;
   }
+}
+
+/**
+ * What proc_lib puts into the dictionary of a gen_server, and tools read there: `$initial_call` and `$ancestors`, where one
+ * with a name is told by that.
+ */
+export function dictionaryOf({ system, label, extras }: Process): Tuple[] {
+  const parent = extras?.parent;
+  const name = parent && system.lookup(parent)?.extras?.names?.[0];
+  return [
+    tuple(atom('$initial_call'), tuple(atom(label), atom('init'), 1)),
+    tuple(atom('$ancestors'), parent === undefined ? [] : [name === undefined ? parent : atom(name)]),
+  ];
 }
 
 /** The state that an actor shows without being asked to: what its handlers object holds beside the methods. */

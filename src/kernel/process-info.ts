@@ -1,3 +1,4 @@
+import { dictionaryOf } from '../actor/sys.ts';
 import { BodyBehaviour } from '../process/body.ts';
 import { At } from '../process/destination.ts';
 import { Cast, PendingCall } from '../process/pending-call.ts';
@@ -130,7 +131,7 @@ export class ProcessFacts {
       case 'monitored_by':
         return info.monitoredBy;
       case 'dictionary':
-        return isActor ? this.#dictionary(process) : [];
+        return isActor ? dictionaryOf(process) : [];
       case 'trap_exit':
         return info.trapExit;
       case 'error_handler':
@@ -170,20 +171,6 @@ export class ProcessFacts {
       case 'sequential_trace_token':
         return [];
     }
-  }
-
-  #dictionary(process: Process): Tuple[] {
-    const parent = process.extras?.parent;
-    return [
-      tuple(atom('$initial_call'), mfa(process.label, 'init', 1)),
-      tuple(atom('$ancestors'), parent === undefined ? [] : [this.#nameOf(parent) ?? parent]),
-    ];
-  }
-
-  /** As proc_lib has it: an ancestor with a name is told by that. */
-  #nameOf(pid: Pid): unknown {
-    const name = this.#processes.lookup(pid)?.extras?.names?.[0];
-    return name === undefined ? undefined : atom(name);
   }
 
   /** Calls and casts of this node as the terms that they would be, with no reference to answer to. */

@@ -12,6 +12,7 @@ import { GEN_CAST } from '../../process/requests.ts';
 import { NodeUp } from '../../process/system-messages.ts';
 import { atom } from '../../term/atom.ts';
 import { tuple } from '../../term/tuple.ts';
+import { isVisible } from '../node-up.ts';
 import { GLOBAL_NAME_SERVER, inSync } from './messages.ts';
 
 /** Its name: the other one would be taken for a name server by who looks. */
@@ -24,9 +25,7 @@ export function absentNameServer(visible: () => readonly string[]): AnyActor {
       self.send(new At(node, atom(GLOBAL_NAME_SERVER)), tuple(GEN_CAST, inSync(self.node)));
     };
     self.onMessage((message) => {
-      if (!(message instanceof NodeUp)) return;
-      const isHidden = (message.info as { readonly hidden?: boolean } | undefined)?.hidden === true;
-      if (!isHidden) greet(message.node);
+      if (message instanceof NodeUp && isVisible(message)) greet(message.node);
     });
     self.monitorNodes();
     for (const node of visible()) greet(node);

@@ -11,6 +11,7 @@ import { checkKnown, checkMs } from '../../process/checks.ts';
 import { type AnyPid, At, type GlobalName, type GlobalResolver } from '../../process/destination.ts';
 import { stoppedError } from '../../process/ends.ts';
 import type { GlobalNames } from '../../process/global-names.ts';
+import { tellEach } from '../../process/listeners.ts';
 import { describePid, NOPROC } from '../../process/reasons.ts';
 import type { ProcessSystem } from '../../process/system.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -425,16 +426,9 @@ export class GlobalRegistry implements GlobalResolver {
     }
   }
 
-  /** A listener that throws harms neither the name server nor the other listeners. */
   #tell<E extends keyof GlobalEvents>(event: E, ...args: Parameters<GlobalEvents[E]>): void {
-    for (const listener of [...this.#listeners[event]]) {
-      try {
-        (listener as (...args: unknown[]) => void)(...args);
-      } catch (error) {
-        const text = error instanceof Error ? error.stack : String(error);
-        this.#o.logger.error('registry', `a listener for ${event} global names failed: ${text}`);
-      }
-    }
+    const listeners = this.#listeners[event] as ReadonlySet<(...args: unknown[]) => unknown>;
+    tellEach(this.#o.logger, 'registry', `a listener for ${event} global names`, listeners, ...args);
   }
 }
 

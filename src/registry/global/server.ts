@@ -24,6 +24,7 @@ import { type Atom, atom } from '../../term/atom.ts';
 import { Pid, type Ref } from '../../term/identifiers.ts';
 import { inspectTerm } from '../../term/print.ts';
 import { Tuple, tuple } from '../../term/tuple.ts';
+import { isVisible } from '../node-up.ts';
 import { FAILED } from './joins.ts';
 import { type GlobalEvent, GlobalMachine, MALFORMED, MS_PER_NAME } from './machine.ts';
 import { GLOBAL_NAME_SERVER } from './messages.ts';
@@ -212,8 +213,7 @@ class Server {
 
   #message(message: unknown): void {
     if (message instanceof NodeUp) {
-      if ((message.info as { readonly hidden?: boolean } | undefined)?.hidden === true) return;
-      this.#step({ type: 'nodeup', node: message.node });
+      if (isVisible(message)) this.#step({ type: 'nodeup', node: message.node });
     } else if (message instanceof NodeDown) {
       this.#step({ type: 'nodedown', node: message.node });
       if (this.#again.delete(message.node)) this.#o.net.connect(message.node).catch(ignore);

@@ -2,8 +2,8 @@ import { actor } from '../../actor/actor.ts';
 import type { ActorSelf } from '../../actor/actor-self.ts';
 import type { Clock, TimerHandle } from '../../env/clock.ts';
 import { OptionsError } from '../../errors.ts';
-import { isPromise } from '../../process/behaviour.ts';
 import { type AnyPid, At } from '../../process/destination.ts';
+import { tellEach } from '../../process/listeners.ts';
 import { type Process, READY } from '../../process/process.ts';
 import type { AnyActor } from '../../process/protocol.ts';
 import type { ProcessSystem } from '../../process/system.ts';
@@ -16,6 +16,7 @@ import { Pid, type Ref } from '../../term/identifiers.ts';
 import { inspectTerm } from '../../term/print.ts';
 import { TermMap } from '../../term/term-map.ts';
 import { Tuple, tuple } from '../../term/tuple.ts';
+import { isVisible } from '../node-up.ts';
 import { ScopeMachine, type ScopeWish } from './scope-machine.ts';
 
 /** What a scope needs to know of the node. */
@@ -169,8 +170,9 @@ export class Scope {
       this.#perform(this.#machine.step({ type: 'down', pid }));
     });
     self.onMessage((message) => {
-      if (message instanceof NodeUp) this.#nodeUp(message);
-      else if (message instanceof NodeDown)
+      if (message instanceof NodeUp) {
+        if (isVisible(message)) this.#perform(this.#machine.step({ type: 'nodeup', node: message.node }));
+      } else if (message instanceof NodeDown)
         this.#perform(this.#machine.step({ type: 'nodedown', node: message.node }));
       else if (message instanceof Tuple) this.#hear(message);
       else telemetry.count('groups.ignored.malformed');
@@ -192,11 +194,6 @@ export class Scope {
     for (const timer of this.#timers) this.#around.clock.clearTimeout(timer);
     this.#timers.clear();
     this.#perform(this.#machine.step({ type: 'stop' }));
-  }
-
-  #nodeUp({ node, info }: NodeUp): void {
-    const hidden = (info as { readonly hidden?: boolean } | undefined)?.hidden === true;
-    if (!hidden) this.#perform(this.#machine.step({ type: 'nodeup', node }));
   }
 
   #hear(message: Tuple): void {
@@ -267,21 +264,10 @@ export class Scope {
     const { change, group, pids } = event;
     const { telemetry, logger } = this.#around;
     telemetry.emit(`group.${change}`, () => ({ scope: this.name, group, pids }));
-    const failed = (error: unknown): void => {
-      const text = error instanceof Error ? error.stack : String(error);
-      logger.error('registry', `a listener for ${change} in the scope ${this.name} failed: ${text}`);
-    };
-    const told = (tell: () => unknown): void => {
-      try {
-        const result = tell();
-        if (isPromise(result)) result.then(undefined, failed);
-      } catch (error) {
-        failed(error);
-      }
-    };
-    for (const listener of [...this.#listeners[change]]) told(() => listener(group, pids));
+    const who = `a listener for ${change} in the scope ${this.name}`;
+    tellEach(logger, 'registry', who, this.#listeners[change], group, pids);
     if (this.#groupListeners.size === 0) return;
-    for (const listener of [...(this.#groupListeners.get(group) ?? [])]) told(() => listener(event));
+    tellEach(logger, 'registry', who, this.#groupListeners.get(group) ?? [], event);
   }
 
   // ---- callers
