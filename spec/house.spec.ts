@@ -12,7 +12,7 @@ const SRC = join(ROOT, 'src');
 
 /** Rooms by floor. A room may import itself and lower floors, except where `ALSO` says more. */
 const FLOORS: readonly (readonly string[])[] = [
-  ['errors.ts', 'env', 'telemetry'],
+  ['errors.ts', 'option-checks.ts', 'env', 'telemetry'],
   ['term', 'codec'],
   ['payload'],
   ['epmd', 'gossip', 'handshake', 'dist', 'process'],
@@ -27,6 +27,7 @@ const FLOORS: readonly (readonly string[])[] = [
 const ALSO: Readonly<Record<string, readonly string[]>> = {
   // Terms are made of bytes; limits and events may throw and name the errors; the log tells of events.
   term: ['codec'],
+  'option-checks.ts': ['errors.ts'],
   env: ['errors.ts'],
   telemetry: ['errors.ts', 'env'],
   'node.ts': ['options.ts', 'platform', 'rooms.ts', 'node-events.ts'],

@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS, type Limits } from './env/limits.ts';
 import { OptionsError } from './errors.ts';
 import { hostOf, isLongName } from './handshake/name.ts';
 import { checkExports, type ExportOptions } from './kernel/exports.ts';
+import { address, boolean, checkKnown, integer, object, oneOf, plain, show } from './option-checks.ts';
 import type { AnyActor } from './process/protocol.ts';
 
 /** Where this node listens for other nodes. */
@@ -192,7 +193,7 @@ const ENV_PARTS = [
  * @throws OptionsError naming the option, what was expected and what came
  */
 export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions {
-  refuseUnknown('', options, KNOWN);
+  checkKnown(options, '', KNOWN);
   for (const part of ENV_PARTS)
     if (typeof (env as Partial<Env>)?.[part] !== 'object')
       throw new OptionsError(
@@ -421,7 +422,7 @@ function resolveTopologies(given: NodeOptions['discovery']): ResolvedOptions['to
         path,
         `${path}: expected a strategy such as gossip() or hosts([...]), got ${show(topology)}`,
       );
-    refuseUnknown(`${path}.`, topology, ['strategy', 'connect', 'disconnect', 'listNodes']);
+    checkKnown(topology, path, ['strategy', 'connect', 'disconnect', 'listNodes']);
     for (const key of ['connect', 'disconnect', 'listNodes'] as const)
       if (topology[key] !== undefined && typeof topology[key] !== 'function')
         throw new OptionsError(
@@ -479,65 +480,9 @@ function resolveLimits(given: Partial<Limits> | undefined): Limits {
   return limits;
 }
 
-function object<T extends object>(option: string, value: T, known: readonly (keyof T & string)[]): T {
-  refuseUnknown(`${option}.`, plain(option, value), known);
-  return value;
-}
-
-function plain<T extends object>(option: string, value: T): T {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new OptionsError(option, `${option}: expected an object, got ${show(value)}`);
-  return value;
-}
-
-function address(option: string, value: string): string {
-  if (typeof value !== 'string' || value.trim() === '')
-    throw new OptionsError(option, `${option}: expected an address, got ${show(value)}`);
-  return value;
-}
-
 function portOf(variable: string, text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65_535)
     throw new OptionsError(variable, `${variable}: expected a port from 1 to 65535, got ${show(text)}`);
   return port;
-}
-
-function refuseUnknown(prefix: string, value: object, known: readonly string[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new OptionsError('', `expected an object of options, got ${show(value)}`);
-  for (const key of Object.keys(value))
-    if (!known.includes(key))
-      throw new OptionsError(
-        `${prefix}${key}`,
-        `unknown option ${prefix}${key}; known are: ${known.join(', ')}`,
-      );
-}
-
-function integer(option: string, value: number, min: number, max: number): number {
-  if (!Number.isInteger(value) || value < min || value > max)
-    throw new OptionsError(
-      option,
-      `${option}: expected a whole number from ${min} to ${max}, got ${show(value)}`,
-    );
-  return value;
-}
-
-function boolean(option: string, value: boolean): boolean {
-  if (typeof value !== 'boolean')
-    throw new OptionsError(option, `${option}: expected true or false, got ${show(value)}`);
-  return value;
-}
-
-function oneOf<const T extends string>(option: string, value: string, allowed: readonly T[]): T {
-  if (!allowed.includes(value as T))
-    throw new OptionsError(option, `${option}: expected one of ${allowed.join(', ')}, got ${show(value)}`);
-  return value as T;
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

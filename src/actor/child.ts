@@ -1,5 +1,6 @@
 import { OptionsError } from '../errors.ts';
-import { checkKnown, checkRunnable, show } from '../process/checks.ts';
+import { checkKnown } from '../option-checks.ts';
+import { checkRunnable, show } from '../process/checks.ts';
 import type { AnyActor, ArgsOf } from '../process/protocol.ts';
 
 /** When a supervisor starts a child again: always; unless it ended with `normal` or `shutdown`; never. */

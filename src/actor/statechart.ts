@@ -20,7 +20,8 @@ import {
   type InspectionEvent,
 } from 'xstate';
 import { OptionsError } from '../errors.ts';
-import { checkKnown, checkName, show } from '../process/checks.ts';
+import { checkKnown } from '../option-checks.ts';
+import { checkName, show } from '../process/checks.ts';
 import type { AnyDestination } from '../process/destination.ts';
 import type { Process } from '../process/process.ts';
 import type { Actor } from '../process/protocol.ts';

@@ -1,5 +1,6 @@
 import { ExitError, OptionsError } from '../errors.ts';
-import { checkKnown, checkNamed, show } from '../process/checks.ts';
+import { checkKnown } from '../option-checks.ts';
+import { checkNamed, show } from '../process/checks.ts';
 import type { Deferred } from '../process/deferred.ts';
 import type { Process } from '../process/process.ts';
 import type { Actor, AnyActor } from '../process/protocol.ts';

@@ -1,6 +1,7 @@
 import type { NetworkInterface } from '../env/index.ts';
 import { OptionsError } from '../errors.ts';
 import { MAX_HEARTBEAT_PAUSE_MS, type Wire } from '../gossip/index.ts';
+import { show } from '../option-checks.ts';
 import {
   anyAddress,
   type Family,
@@ -11,7 +12,7 @@ import {
   listInterfaces,
   zoneOf,
 } from './address.ts';
-import { checkKeys, described as shown } from './strategy-options.ts';
+import { checkKeys } from './strategy-options.ts';
 
 /** Options of `gossip()`: those of libcluster's strategy, under TypeScript names. */
 export interface GossipOptions {
@@ -117,27 +118,27 @@ export function checkGossipOptions(options: GossipOptions): void {
   if (port !== undefined && !isWhole(port, 1, 65_535))
     throw new OptionsError(
       'gossip.port',
-      `gossip port ${shown(port)}: a whole number from 1 to 65535 would do`,
+      `gossip port ${show(port)}: a whole number from 1 to 65535 would do`,
     );
   if (multicastTtl !== undefined && !isWhole(multicastTtl, 0, 255))
     throw new OptionsError(
       'gossip.multicastTtl',
-      `gossip multicastTtl ${shown(multicastTtl)}: a whole number from 0 to 255 would do (1: the local network)`,
+      `gossip multicastTtl ${show(multicastTtl)}: a whole number from 0 to 255 would do (1: the local network)`,
     );
   if (heartbeatPause !== undefined && !isWhole(heartbeatPause, 1_000, 600_000))
     throw new OptionsError(
       'gossip.heartbeatPause',
-      `gossip heartbeatPause ${shown(heartbeatPause)}: a whole number of milliseconds from 1000 to 600000 would do`,
+      `gossip heartbeatPause ${show(heartbeatPause)}: a whole number of milliseconds from 1000 to 600000 would do`,
     );
   if (broadcastOnly !== undefined && typeof broadcastOnly !== 'boolean')
     throw new OptionsError(
       'gossip.broadcastOnly',
-      `gossip broadcastOnly ${shown(broadcastOnly)}: true or false would do`,
+      `gossip broadcastOnly ${show(broadcastOnly)}: true or false would do`,
     );
   if (ifAddr !== undefined && (typeof ifAddr !== 'string' || familyOf(ifAddr) === undefined))
     throw new OptionsError(
       'gossip.ifAddr',
-      `gossip ifAddr ${shown(ifAddr)}: an IP address of this machine would do, or "0.0.0.0" for all`,
+      `gossip ifAddr ${show(ifAddr)}: an IP address of this machine would do, or "0.0.0.0" for all`,
     );
   if (
     ifAddr !== undefined &&
@@ -146,12 +147,12 @@ export function checkGossipOptions(options: GossipOptions): void {
   )
     throw new OptionsError(
       'gossip.ifAddr',
-      `gossip ifAddr ${shown(ifAddr)} is of another family than every multicastAddr; an ${familyOf(ifAddr)} group would do beside it`,
+      `gossip ifAddr ${show(ifAddr)} is of another family than every multicastAddr; an ${familyOf(ifAddr)} group would do beside it`,
     );
   if (multicastIf !== undefined && (typeof multicastIf !== 'string' || multicastIf === ''))
     throw new OptionsError(
       'gossip.multicastIf',
-      `gossip multicastIf ${shown(multicastIf)}: the address or the name of a local interface would do`,
+      `gossip multicastIf ${show(multicastIf)}: the address or the name of a local interface would do`,
     );
   // The value of a secret is never shown.
   if (secret !== undefined && !isSecret(secret) && !isListOfSecrets(secret))
@@ -173,14 +174,14 @@ const isListOfSecrets = (value: unknown): boolean =>
 
 function checkWire({ seal, wire, secret }: GossipOptions): void {
   if (seal !== undefined && seal !== 'secretbox')
-    throw new OptionsError('gossip.seal', `gossip seal ${shown(seal)}: "secretbox" would do`);
+    throw new OptionsError('gossip.seal', `gossip seal ${show(seal)}: "secretbox" would do`);
   if (seal !== undefined && secret === undefined)
     throw new OptionsError('gossip.seal', 'gossip seal "secretbox" needs a secret');
   if (wire === undefined) return;
   if (wire !== 'libcluster' && wire !== 'sealed' && wire !== 'both')
     throw new OptionsError(
       'gossip.wire',
-      `gossip wire ${shown(wire)}: "libcluster", "sealed" or "both" would do`,
+      `gossip wire ${show(wire)}: "libcluster", "sealed" or "both" would do`,
     );
   if ((wire === 'libcluster') !== (seal === undefined))
     throw new OptionsError(
@@ -205,7 +206,7 @@ function targetsOf(options: GossipOptions): readonly string[] {
 function checkTarget(target: unknown, broadcastOnly: boolean): void {
   const family = typeof target === 'string' ? familyOf(target) : undefined;
   const refuse = (wanted: string): never => {
-    throw new OptionsError('gossip.multicastAddr', `gossip multicastAddr ${shown(target)}: ${wanted}`);
+    throw new OptionsError('gossip.multicastAddr', `gossip multicastAddr ${show(target)}: ${wanted}`);
   };
   if (family === undefined) refuse('an IP address would do, or a list of them');
   const group = isGroup(target as string);

@@ -1,7 +1,8 @@
 import { OptionsError } from '../errors.ts';
 import { isNodeName } from '../gossip/index.ts';
+import { show } from '../option-checks.ts';
 import type { Strategy } from './strategy.ts';
-import { checkInterval, checkKeys, described } from './strategy-options.ts';
+import { checkInterval, checkKeys } from './strategy-options.ts';
 
 export interface HostsOptions {
   /** Pause between two looks at the list, in ms. @default 5000 */
@@ -26,7 +27,7 @@ export function hosts(nodes: readonly (string | HostAt)[], options: HostsOptions
   if (!Array.isArray(nodes))
     throw new OptionsError(
       'hosts',
-      `hosts() was given ${described(nodes)}; a list of node names would do, like ["app@10.0.0.5"]`,
+      `hosts() was given ${show(nodes)}; a list of node names would do, like ["app@10.0.0.5"]`,
     );
   const wanted = nodes.map(checkHost);
   checkKeys('hosts', options, ['interval']);
@@ -52,17 +53,14 @@ function checkHost(node: unknown): HostAt | { readonly name: string } {
   checkKeys('hosts', given, ['name', 'port', 'host']);
   const { name, port, host } = given as Record<string, unknown>;
   if (typeof name !== 'string' || !isNodeName(name))
-    throw new OptionsError(
-      'hosts',
-      `hosts: ${described(name)} is no node name; one like "app@10.0.0.5" would do`,
-    );
+    throw new OptionsError('hosts', `hosts: ${show(name)} is no node name; one like "app@10.0.0.5" would do`);
   if (port === undefined && host === undefined) return { name };
   if (!(Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65_535))
     throw new OptionsError(
       'hosts',
-      `hosts: the port of ${name} is ${described(port)}; a whole number from 1 to 65535 would do`,
+      `hosts: the port of ${name} is ${show(port)}; a whole number from 1 to 65535 would do`,
     );
   if (host !== undefined && (typeof host !== 'string' || host === ''))
-    throw new OptionsError('hosts', `hosts: the host of ${name} is ${described(host)}; an address would do`);
+    throw new OptionsError('hosts', `hosts: the host of ${name} is ${show(host)}; an address would do`);
   return { name, port: port as number, ...(host === undefined ? {} : { host }) };
 }

@@ -1,4 +1,5 @@
 import { OptionsError } from '../errors.ts';
+import { checkKnown } from '../option-checks.ts';
 import { inspectTerm } from '../term/print.ts';
 import { Global } from './destination.ts';
 import { Mfa } from './mfa.ts';
@@ -82,19 +83,6 @@ function checkMailbox(mailbox: unknown): asserts mailbox is MailboxOptions {
       'mailbox.onFull',
       `mailbox.onFull: expected "drop" or "exit", got ${show(onFull)}`,
     );
-}
-
-/** @throws OptionsError naming the key that is not known, and those that are */
-export function checkKnown(options: unknown, path: string, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw new OptionsError(path, `${path || 'options'}: expected an object of options, got ${show(options)}`);
-  const prefix = path === '' ? '' : `${path}.`;
-  for (const key of Object.keys(options))
-    if (!known.includes(key))
-      throw new OptionsError(
-        `${prefix}${key}`,
-        `unknown option ${prefix}${key}; known are: ${known.join(', ')}`,
-      );
 }
 
 /** @throws OptionsError unless a kind of process has a name and a function to begin with */

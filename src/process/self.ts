@@ -1,7 +1,8 @@
 import { ExitError, NotSpawnableError } from '../errors.ts';
+import { checkKnown } from '../option-checks.ts';
 import { atom } from '../term/atom.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
-import { checkKnown, checkMs, checkSpawnOn } from './checks.ts';
+import { checkMs, checkSpawnOn } from './checks.ts';
 import { makeClient } from './client.ts';
 import { type AnyDestination, type AnyPid, At, type Destination, Global } from './destination.ts';
 import { Io } from './io.ts';

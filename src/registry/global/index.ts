@@ -7,7 +7,8 @@
  */
 import type { AnyActor } from '../../actor/types.ts';
 import { CallTimeoutError, ExitError, NameTakenError, OptionsError } from '../../errors.ts';
-import { checkKnown, checkMs } from '../../process/checks.ts';
+import { checkKnown } from '../../option-checks.ts';
+import { checkMs } from '../../process/checks.ts';
 import { type AnyPid, At, type GlobalName, type GlobalResolver } from '../../process/destination.ts';
 import { stoppedError } from '../../process/ends.ts';
 import type { GlobalNames } from '../../process/global-names.ts';

@@ -1,5 +1,6 @@
 import { CallTimeoutError, NameTakenError, OptionsError } from '../../errors.ts';
-import { checkKnown, show } from '../../process/checks.ts';
+import { checkKnown } from '../../option-checks.ts';
+import { show } from '../../process/checks.ts';
 import { type AnyPid, At } from '../../process/destination.ts';
 import type { Process } from '../../process/process.ts';
 import { describePid, NORMAL } from '../../process/reasons.ts';
