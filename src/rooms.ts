@@ -207,7 +207,7 @@ export class Rooms {
         ? copier(payload === 'etf' ? new EtfPayload({ binaries }) : new MsgpackPayload())
         : undefined,
     });
-    sink.unlinked = (id, from, to) => this.processes.signalUnlinkAck(id, from, to);
+    sink.unlinked = (id, from, to) => this.processes.signals.unlinkAckFrom(id, from, to);
     this.global = this.#makeGlobal();
     if (this.options.registry) this.groups = this.#makeGroups();
     // Our own modules come last: nobody's exports can take their place.

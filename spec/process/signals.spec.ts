@@ -219,9 +219,9 @@ describe('signals between nodes', () => {
     world.direction('b@two', 'a@one').held = true;
     world.direction('a@one', 'b@two').held = true;
     two.signals.linkFrom(a.pid, b.pid);
-    one.signalLink(b.pid, a.pid);
+    one.signals.linkFrom(b.pid, a.pid);
     await a.does((self) => self.unlink(b.pid));
-    one.signalLink(b.pid, a.pid);
+    one.signals.linkFrom(b.pid, a.pid);
     world.direction('a@one', 'b@two').release();
     world.direction('b@two', 'a@one').release();
     await settled();
@@ -231,9 +231,9 @@ describe('signals between nodes', () => {
 
   it('acknowledges every unlink with its id, of strangers and the dead too', async () => {
     const { world, one, a, b } = pair();
-    one.signalUnlinkId(7n, b.pid, a.pid);
+    one.signals.unlinkFrom(7n, b.pid, a.pid);
     await a.does((self) => self.exit('normal'));
-    one.signalUnlinkId(8n, b.pid, a.pid);
+    one.signals.unlinkFrom(8n, b.pid, a.pid);
     expect(world.trace.filter((line) => line.includes('UNLINK_ID_ACK'))).toHaveLength(2);
   });
 
@@ -252,7 +252,7 @@ describe('signals between nodes', () => {
     const later = world.start('a@one', { creation: 8 });
     const c = new Puppet(later);
     expect(c.pid.id).toBe(a.pid.id);
-    later.signalExit2(b.pid, a.pid, atom('kill'));
+    later.signals.exit2From(b.pid, a.pid, atom('kill'));
     later.deliver(a.pid, 'hello');
     await settled();
     expect(c.alive).toBe(true);

@@ -101,24 +101,24 @@ class Wire implements SignalSink {
     return this.#to(alias.node, 'ALIAS_SEND', (s) => s.deliverAlias(alias, message));
   }
   link(from: Pid, to: Pid): void {
-    if (!this.#to(to.node, 'LINK', (s) => s.signalLink(from, to))) {
-      queueMicrotask(() => this.#world.system(this.#node).signalExit(to, from, atom('noconnection')));
+    if (!this.#to(to.node, 'LINK', (s) => s.signals.linkFrom(from, to))) {
+      queueMicrotask(() => this.#world.system(this.#node).signals.exitFrom(to, from, atom('noconnection')));
     }
   }
   unlink(id: bigint, from: Pid, to: Pid): void {
-    this.#to(to.node, 'UNLINK_ID', (s) => s.signalUnlinkId(id, from, to));
+    this.#to(to.node, 'UNLINK_ID', (s) => s.signals.unlinkFrom(id, from, to));
   }
   unlinkAck(id: bigint, from: Pid, to: Pid): void {
-    this.#to(to.node, 'UNLINK_ID_ACK', (s) => s.signalUnlinkAck(id, from, to));
+    this.#to(to.node, 'UNLINK_ID_ACK', (s) => s.signals.unlinkAckFrom(id, from, to));
   }
   groupLeader(leader: Pid, to: Pid): void {
     this.#to(to.node, 'GROUP_LEADER', (s) => s.setGroupLeader(leader, to));
   }
   exit(from: Pid, to: Pid, reason: unknown): void {
-    this.#to(to.node, 'EXIT', (s) => s.signalExit(from, to, reason));
+    this.#to(to.node, 'EXIT', (s) => s.signals.exitFrom(from, to, reason));
   }
   exit2(from: Pid, to: Pid, reason: unknown): void {
-    this.#to(to.node, 'EXIT2', (s) => s.signalExit2(from, to, reason));
+    this.#to(to.node, 'EXIT2', (s) => s.signals.exit2From(from, to, reason));
   }
   monitor(
     from: Pid,
@@ -126,9 +126,9 @@ class Wire implements SignalSink {
     ref: Parameters<SignalSink['monitor']>[2],
   ): void {
     const wireTarget = target instanceof Pid ? target : target.name;
-    if (!this.#to(target.node, 'MONITOR_P', (s) => s.signalMonitor(from, wireTarget, ref))) {
+    if (!this.#to(target.node, 'MONITOR_P', (s) => s.signals.monitorFrom(from, wireTarget, ref))) {
       queueMicrotask(() =>
-        this.#world.system(this.#node).signalMonitorExit(wireTarget, from, ref, atom('noconnection')),
+        this.#world.system(this.#node).signals.monitorExitFrom(wireTarget, from, ref, atom('noconnection')),
       );
     }
   }
@@ -137,11 +137,10 @@ class Wire implements SignalSink {
     target: Parameters<SignalSink['monitor']>[1],
     ref: Parameters<SignalSink['monitor']>[2],
   ): void {
-    const wireTarget = target instanceof Pid ? target : target.name;
-    this.#to(target.node, 'DEMONITOR_P', (s) => s.signalDemonitor(from, wireTarget, ref));
+    this.#to(target.node, 'DEMONITOR_P', (s) => s.signals.demonitorFrom(from, ref));
   }
   monitorExit(...[from, to, ref, reason]: Parameters<SignalSink['monitorExit']>): void {
-    this.#to(to.node, 'MONITOR_P_EXIT', (s) => s.signalMonitorExit(from, to, ref, reason));
+    this.#to(to.node, 'MONITOR_P_EXIT', (s) => s.signals.monitorExitFrom(from, to, ref, reason));
   }
 }
 

@@ -86,39 +86,39 @@ export class Inbound implements ControlSink {
   }
 
   link(from: Pid, to: Pid): void {
-    this.#processes.signalLink(from, to);
+    this.#processes.signals.linkFrom(from, to);
   }
 
   unlink(from: Pid, to: Pid): void {
-    this.#processes.signalUnlink(from, to);
+    this.#processes.signals.unlinkFrom(undefined, from, to);
   }
 
   unlinkId(id: bigint, from: Pid, to: Pid): void {
-    this.#processes.signalUnlinkId(id, from, to);
+    this.#processes.signals.unlinkFrom(id, from, to);
   }
 
   unlinkIdAck(id: bigint, from: Pid, to: Pid): void {
-    this.#processes.signalUnlinkAck(id, from, to);
+    this.#processes.signals.unlinkAckFrom(id, from, to);
   }
 
   exit(from: Pid, to: Pid, reason: unknown): void {
-    this.#processes.signalExit(from, to, this.#reason(reason));
+    this.#processes.signals.exitFrom(from, to, this.#reason(reason));
   }
 
   exit2(from: Pid, to: Pid, reason: unknown): void {
-    this.#processes.signalExit2(from, to, this.#reason(reason));
+    this.#processes.signals.exit2From(from, to, this.#reason(reason));
   }
 
   monitor(from: Pid, target: Pid | Atom, ref: Ref): void {
-    this.#processes.signalMonitor(from, target, ref);
+    this.#processes.signals.monitorFrom(from, target, ref);
   }
 
-  demonitor(from: Pid, target: Pid | Atom, ref: Ref): void {
-    this.#processes.signalDemonitor(from, target, ref);
+  demonitor(from: Pid, _target: Pid | Atom, ref: Ref): void {
+    this.#processes.signals.demonitorFrom(from, ref);
   }
 
   monitorExit(from: Pid | Atom, to: Pid, ref: Ref, reason: unknown): void {
-    this.#processes.signalMonitorExit(from, to, ref, this.#reason(reason));
+    this.#processes.signals.monitorExitFrom(from, to, ref, this.#reason(reason));
   }
 
   groupLeader(from: Pid, to: Pid): void {

@@ -1,5 +1,6 @@
 import type { Connection } from '../connection/connection.ts';
 import { ConnectionError, ExitError, NotSpawnableError } from '../errors.ts';
+import { deadError } from '../process/ends.ts';
 import { Mfa } from '../process/mfa.ts';
 import type { Process } from '../process/process.ts';
 import type { AnyActor } from '../process/protocol.ts';
@@ -136,8 +137,8 @@ export class Spawner implements RemoteSpawner {
     process.extra.groupLeader = groupLeader;
     // The reply leaves first: whatever the process does to its parent comes after it.
     reply((linked ? LINKED : 0) | (monitored ? MONITORED : 0), process.pid);
-    if (linked) processes.signalLink(from, process.pid);
-    if (monitored) processes.signalMonitor(from, process.pid, request);
+    if (linked) processes.signals.linkFrom(from, process.pid);
+    if (monitored) processes.signals.monitorFrom(from, process.pid, request);
   }
 
   // ---- asked by us
@@ -157,7 +158,7 @@ export class Spawner implements RemoteSpawner {
     const link = this.#connections.up(nodeName);
     if (link === undefined) throw new ConnectionError(`${nodeName} went away`);
     signal?.throwIfAborted();
-    if (ties !== undefined && !ties.parent.alive) throw this.#processes.deadError(ties.parent);
+    if (ties !== undefined && !ties.parent.alive) throw deadError(ties.parent);
     const processes = this.#processes;
     const from = ties?.parent.pid ?? processes.outside.pid;
     const leader = (ties && processes.groupLeaderOf(ties.parent)) ?? processes.whereis('user') ?? from;

@@ -1,5 +1,6 @@
 import type { Pid } from '../term/identifiers.ts';
 import { inspectTerm } from '../term/print.ts';
+import { deadError } from './ends.ts';
 import { DEAD, type Process } from './process.ts';
 
 /** Brings text to group leaders. `kernel/` supplies it. */
@@ -28,7 +29,7 @@ export class Io {
    */
   write(text: string): Promise<void> {
     const { system, state } = this.#process;
-    if (state === DEAD) return Promise.reject(system.deadError(this.#process));
+    if (state === DEAD) return Promise.reject(deadError(this.#process));
     if (system.output === undefined) return Promise.resolve();
     return system.output.write(system.groupLeaderOf(this.#process), String(text));
   }

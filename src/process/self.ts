@@ -5,6 +5,7 @@ import type { Pid, Ref } from '../term/identifiers.ts';
 import { checkMs, checkSpawnOn } from './checks.ts';
 import { makeClient } from './client.ts';
 import { type AnyDestination, type AnyPid, At, type Destination, Global } from './destination.ts';
+import { deadError } from './ends.ts';
 import { Io } from './io.ts';
 import { Mfa } from './mfa.ts';
 import { DEAD, type Extras, type Process } from './process.ts';
@@ -80,7 +81,7 @@ export class Self {
     const extra = process.extra;
     if (extra.controller === undefined) {
       extra.controller = new AbortController();
-      if (process.state === DEAD) extra.controller.abort(process.system.deadError(process));
+      if (process.state === DEAD) extra.controller.abort(deadError(process));
     }
     return extra.controller.signal;
   }
@@ -108,7 +109,7 @@ export class Self {
     guardOrOptions?: ((message: unknown) => boolean) | ReceiveOptions,
     options?: ReceiveOptions,
   ): Promise<unknown> {
-    if (this.#process.state === DEAD) return Promise.reject(this.#process.system.deadError(this.#process));
+    if (this.#process.state === DEAD) return Promise.reject(deadError(this.#process));
     return typeof guardOrOptions === 'function'
       ? this.#process.receive(guardOrOptions, options)
       : this.#process.receive(undefined, guardOrOptions ?? options);
@@ -134,7 +135,7 @@ export class Self {
    */
   drained(node: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const process = this.#process;
-    if (process.state === DEAD) return Promise.reject(process.system.deadError(process));
+    if (process.state === DEAD) return Promise.reject(deadError(process));
     const { sink } = process.system;
     return sink.drained?.(node, this.signal, options.signal) ?? Promise.resolve();
   }
@@ -146,7 +147,7 @@ export class Self {
     ...args: MethodArgs<NoInfer<T>, M>
   ): Promise<MethodResult<T, M>>;
   call(to: AnyDestination, method: string, ...args: unknown[]): Promise<never> {
-    if (this.#process.state === DEAD) return Promise.reject(this.#process.system.deadError(this.#process));
+    if (this.#process.state === DEAD) return Promise.reject(deadError(this.#process));
     return this.#process.system.callMethod(this.#process, to, method, args) as Promise<never>;
   }
 
@@ -162,7 +163,7 @@ export class Self {
 
   /** Sends any term as a request, as gen_server:call does. */
   request(to: AnyDestination, term: unknown, options?: CallOptions): Promise<unknown> {
-    if (this.#process.state === DEAD) return Promise.reject(this.#process.system.deadError(this.#process));
+    if (this.#process.state === DEAD) return Promise.reject(deadError(this.#process));
     return this.#process.system.request(to, term, options, this.#process);
   }
 
@@ -172,7 +173,7 @@ export class Self {
   client(...args: unknown[]): unknown {
     const process = this.#process;
     return makeClient(args, (to, method, callArgs, options) => {
-      if (process.state === DEAD) return Promise.reject(process.system.deadError(process));
+      if (process.state === DEAD) return Promise.reject(deadError(process));
       return process.system.callMethod(process, to, method, callArgs, options);
     });
   }
@@ -388,7 +389,7 @@ export class Self {
 
   #live(): Process {
     const process = this.#process;
-    if (process.state === DEAD) throw process.system.deadError(process);
+    if (process.state === DEAD) throw deadError(process);
     return process;
   }
 }

@@ -105,6 +105,12 @@ export class Signals {
     this.receiveExit(process, from, reason, 'link');
   }
 
+  /** EXIT2 of a process elsewhere. */
+  exit2From(from: Pid, to: Pid, reason: unknown): void {
+    const process = this.#system.lookup(to);
+    if (process !== undefined) this.receiveExit(process, from, reason, 'exit2');
+  }
+
   #remoteLinkOf(process: Process, to: Pid): bigint | undefined {
     return process.extras?.remoteLinks?.get(to);
   }

@@ -10,13 +10,13 @@ import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
 import { checkGlobal, checkRunnable, checkSpawnOptions, checkWaiting } from './checks.ts';
 import { type AnyDestination, At, type GlobalResolver } from './destination.ts';
-import { deadError, Ends, stoppedError } from './ends.ts';
+import { Ends, stoppedError } from './ends.ts';
+import { infoOf, type ProcessInfo } from './info.ts';
 import type { Output } from './io.ts';
-import { monitorsOf, watchersOf } from './monitor.ts';
 import { Names } from './names.ts';
 import { NumberTable } from './number-table.ts';
 import type { CallOwner } from './pending-call.ts';
-import { ENDING, Process, READY, STARTING } from './process.ts';
+import { Process } from './process.ts';
 import type { AnyActor, Body, CallOptions, PlainCallOptions, SpawnOptions } from './protocol.ts';
 import { describePid, MAILBOX_FULL, NOPROC, SHUTDOWN, toReason } from './reasons.ts';
 import { RefSource } from './refs.ts';
@@ -45,26 +45,11 @@ export interface ProcessSystemOptions {
   readonly encodeLocal?: ((value: unknown) => unknown) | undefined;
 }
 
-/** What `info(pid)` tells. */
-export interface ProcessInfo {
-  readonly pid: Pid;
-  readonly label: string;
-  readonly names: readonly string[];
-  readonly status: 'starting' | 'waiting' | 'running' | 'ending';
-  /** The process that takes it down: its supervisor, or where the node keeps all that have none. */
-  readonly parent: Pid | undefined;
-  readonly messageQueueLength: number;
-  readonly links: readonly Pid[];
-  readonly monitors: readonly (Pid | At)[];
-  readonly monitoredBy: readonly Pid[];
-  readonly trapExit: boolean;
-}
-
 /**
  * The processes of one node: spawning, names, sending, calling, and the signals that come in from other nodes.
  * It knows no network: what concerns another node goes to the `SignalSink`, what comes from there arrives at the
- * `deliver...` and `signal...` methods, in the order of the wire. Each of these is silent for processes that are dead or
- * of an earlier incarnation of the node, except where Erlang answers `noproc`.
+ * `deliver...` methods here and the `...From` methods of `signals`, in the order of the wire. Each of these is silent for
+ * processes that are dead or of an earlier incarnation of the node, except where Erlang answers `noproc`.
  */
 export class ProcessSystem {
   readonly node: string;
@@ -220,21 +205,7 @@ export class ProcessSystem {
 
   info(pid: Pid): ProcessInfo | undefined {
     const process = this.lookup(pid);
-    if (process === undefined) return undefined;
-    const { state, links, extras } = process;
-    const waiting = state === READY || extras?.waiter !== undefined;
-    return {
-      pid: process.pid,
-      label: process.label,
-      names: [...(extras?.names ?? [])],
-      status: state === STARTING ? 'starting' : state === ENDING ? 'ending' : waiting ? 'waiting' : 'running',
-      parent: process.supervised ? extras?.parent : this.rootKeeper,
-      messageQueueLength: process.mailbox?.length ?? 0,
-      links: [...[...(links ?? [])].map((other) => other.pid), ...(extras?.remoteLinks?.keys() ?? [])],
-      monitors: monitorsOf(process).map((monitor) => monitor.by),
-      monitoredBy: watchersOf(process).map(({ watcher }) => (watcher instanceof Pid ? watcher : watcher.pid)),
-      trapExit: process.trapExit,
-    };
+    return process && infoOf(process);
   }
 
   // ---- names ----
@@ -436,11 +407,6 @@ export class ProcessSystem {
     if (this.#nodeWatchers.size > 0) this.#nodeWatchers.delete(process);
   }
 
-  /** What everything that a dead process still tries to do throws. @internal */
-  deadError(process: Process): ExitError {
-    return deadError(process);
-  }
-
   /**
    * Ends a process from outside of all processes, as exit/2 would from `pid`; with `kill` it cannot refuse.
    * False when it is known not to be alive.
@@ -517,43 +483,6 @@ export class ProcessSystem {
   deliverAlias(alias: Ref, message: unknown): void {
     if (message instanceof Tuple && this.requests.isAnswer(message)) return;
     this.telemetry.count(this.refs.callNumberOf(alias) === undefined ? 'alias.unknown' : 'call.late_answer');
-  }
-
-  signalLink(from: Pid, to: Pid): void {
-    this.signals.linkFrom(from, to);
-  }
-
-  signalUnlink(from: Pid, to: Pid): void {
-    this.signals.unlinkFrom(undefined, from, to);
-  }
-
-  signalUnlinkId(id: bigint, from: Pid, to: Pid): void {
-    this.signals.unlinkFrom(id, from, to);
-  }
-
-  signalUnlinkAck(id: bigint, from: Pid, to: Pid): void {
-    this.signals.unlinkAckFrom(id, from, to);
-  }
-
-  signalExit(from: Pid, to: Pid, reason: unknown): void {
-    this.signals.exitFrom(from, to, reason);
-  }
-
-  signalExit2(from: Pid, to: Pid, reason: unknown): void {
-    const process = this.lookup(to);
-    if (process !== undefined) this.signals.receiveExit(process, from, reason, 'exit2');
-  }
-
-  signalMonitor(from: Pid, target: Pid | Atom, ref: Ref): void {
-    this.signals.monitorFrom(from, target, ref);
-  }
-
-  signalDemonitor(from: Pid, _target: Pid | Atom, ref: Ref): void {
-    this.signals.demonitorFrom(from, ref);
-  }
-
-  signalMonitorExit(from: Pid | Atom, to: Pid, ref: Ref, reason: unknown): void {
-    this.signals.monitorExitFrom(from, to, ref, reason);
   }
 
   // ---- nodes ----

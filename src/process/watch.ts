@@ -3,6 +3,7 @@ import { atom } from '../term/atom.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
 import { Tuple } from '../term/tuple.ts';
 import { type AnyDestination, describeDestination } from './destination.ts';
+import { deadError } from './ends.ts';
 import type { Process } from './process.ts';
 import { describeReason, isCleanExit, NORMAL } from './reasons.ts';
 import type { Self } from './self.ts';
@@ -95,7 +96,7 @@ export class Watch implements AsyncIterableIterator<unknown> {
     }
     const process = this.#process;
     // Also when it is killed before its body has begun.
-    this.#system.whenEnded(process, () => this.#end(this.#system.deadError(process)));
+    this.#system.whenEnded(process, () => this.#end(deadError(process)));
     for (const signal of this.#signals) signal.addEventListener('abort', this.#abort);
   }
 
