@@ -273,9 +273,16 @@ describe('a proven peer', () => {
   it('that sends an operation nobody knows is kept, and the operation counted', async () => {
     const a = await nodes.start();
     const [peer] = await proven(a);
-    peer.write('00000006708368016163');
-    await counted(a, 'connection.ignored.unknown_operation');
+    for (const frame of ['00000006708368016163', '000000097083680162ffffffff', '00000009708368016200010000'])
+      peer.write(frame);
+    await counted(a, 'connection.ignored.operation_other', 2);
     expect(a.nodes('connected')).toHaveLength(1);
+    const ignored = Object.entries(a.inspect().counters).filter(([name]) => name.includes('operation'));
+    expect(Object.fromEntries(ignored)).toEqual({
+      'connection.ignored.unknown_operation': 3,
+      'connection.ignored.operation_99': 1,
+      'connection.ignored.operation_other': 2,
+    });
   });
 });
 

@@ -12,6 +12,8 @@ import { type Tuple, tuple } from '../term/tuple.ts';
 import type { Spawner } from './spawner.ts';
 
 const DECODE_ERROR = atom('decode_error');
+/** The greatest operation that is counted by itself; OTP 29 goes up to 37. */
+const MAX_OPERATION = 255;
 
 export interface InboundOptions {
   readonly connection: Connection;
@@ -138,7 +140,9 @@ export class Inbound implements ControlSink {
 
   unknown(operation: number): void {
     this.#telemetry.count('connection.ignored.unknown_operation');
-    this.#telemetry.count(`connection.ignored.operation_${operation}`);
+    // Each has a counter of its own, and stays countable: any integer may come.
+    const which = operation >= 0 && operation <= MAX_OPERATION ? operation : 'other';
+    this.#telemetry.count(`connection.ignored.operation_${which}`);
   }
 
   tick(): void {}
