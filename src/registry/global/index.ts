@@ -182,7 +182,7 @@ export class GlobalRegistry implements GlobalResolver {
 
   /**
    * Sends a message to the process of this name, and gives its pid.
-   * @throws ExitError (`noproc`) when nobody has the name, as OTP's `global:send/2` exits
+   * @throws ExitError (`noproc`) when nobody has the name, where OTP's `global:send/2` exits with `badarg`
    */
   send(name: GlobalName | unknown, message: unknown): Pid {
     const pid = this.whereis(name);
