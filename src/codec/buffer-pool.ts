@@ -1,3 +1,5 @@
+import { ownMemory } from './own-memory.ts';
+
 const SMALLEST_BYTES = 64 * 1024;
 /** Longer ones are not kept: what comes seldom need not be fast. */
 const LONGEST_BYTES = 4 * 1024 * 1024;
@@ -16,7 +18,7 @@ export class BufferPool {
   take(bytes: number): Buffer {
     const size = sizeFor(bytes);
     const at = this.#kept.findIndex(({ length }) => length === size);
-    if (at < 0) return Buffer.allocUnsafeSlow(size);
+    if (at < 0) return ownMemory(size);
     const [found] = this.#kept.splice(at, 1);
     this.#bytes -= size;
     return found!;
