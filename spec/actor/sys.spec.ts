@@ -3,7 +3,8 @@ import { actor } from '../../src/actor/actor.ts';
 import type { Self } from '../../src/process/self.ts';
 import type { ProcessSystem } from '../../src/process/system.ts';
 import { atom } from '../../src/term/atom.ts';
-import type { Pid } from '../../src/term/identifiers.ts';
+import { atoms } from '../../src/term/atom-map.ts';
+import { type Pid, Ref } from '../../src/term/identifiers.ts';
 import { Tuple, tuple } from '../../src/term/tuple.ts';
 import { settled, World } from '../process/world.ts';
 
@@ -90,6 +91,66 @@ describe('system messages', () => {
     );
     expect(await ask(tuple(atom('debug'), tuple(atom('log'), atom('get'))))).toEqual(tuple(atom('ok'), []));
     expect(system.isAlive(pid)).toBe(true);
+  });
+
+  it('log what comes from this node as a BEAM would have got it, and what is done with it', async () => {
+    const system = new World().start('a@one');
+    const watcher = system.spawn(
+      actor('watcher', (self) => {
+        self.trapExit = true;
+        let deferred: { reply(value: unknown): void } | undefined;
+        return {
+          watch: (pid: Pid) => {
+            self.monitor(pid);
+            self.link(pid);
+          },
+          later: async () => {
+            await settled();
+            return 'late';
+          },
+          defer: () => (deferred = self.deferReply<number>()),
+          answer: () => void deferred?.reply(7),
+        };
+      }),
+      [],
+    );
+    const debug = (what: unknown) =>
+      new Promise<unknown>((resolve) => {
+        system.spawn(async (self: Self) => {
+          const request = tuple(atom('debug'), what);
+          self.send(watcher, tuple(atom('system'), tuple(self.pid, 1), request));
+          resolve((await self.receive<Tuple>()).at(1));
+        }, []);
+      });
+    expect(await debug(tuple(atom('log'), tuple(true, 20)))).toBe(atom('ok'));
+    const victim = system.spawn(Worker, [[]]);
+    await call(system, watcher, 'watch', victim);
+    expect(await call(system, watcher, 'later')).toBe('late');
+    const deferred = call(system, watcher, 'defer');
+    system.castMethod(system.outside, watcher, 'answer', []);
+    expect(await deferred).toBe(7);
+    system.exit(victim, atom('gone'));
+    await settled();
+    const {
+      elements: [ok, events],
+    } = (await debug(tuple(atom('log'), atom('get')))) as Tuple<[unknown, Tuple<unknown[]>[]]>;
+    expect(ok).toBe(atom('ok'));
+    const from = tuple(system.outside.pid, []);
+    const call_ = (request: unknown) => tuple(atom('in'), tuple(atom('$gen_call'), from, request));
+    const state = atoms({});
+    const out = (value: unknown) => tuple(atom('out'), value, from, state);
+    const noreply = tuple(atom('noreply'), state);
+    const isDown = (said: unknown): said is Tuple => said instanceof Tuple && said.at(0) === atom('DOWN');
+    const down = events.map((event) => event.at(1)).find(isDown)!;
+    expect(events).toEqual([
+      ...[call_(tuple(atom('watch'), victim)), out(undefined)],
+      ...[call_(atom('later')), out('late')],
+      ...[call_(atom('defer')), noreply],
+      ...[tuple(atom('in'), tuple(atom('$gen_cast'), atom('answer'))), out(7)],
+      ...[tuple(atom('in'), tuple(atom('EXIT'), victim, atom('gone'))), noreply],
+      ...[tuple(atom('in'), down), noreply],
+    ]);
+    expect([...down]).toEqual([atom('DOWN'), expect.any(Ref), atom('process'), victim, atom('gone')]);
   });
 
   it('of any other form are plain messages', async () => {

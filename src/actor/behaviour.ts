@@ -11,6 +11,7 @@ import { Pid } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { ActorSelf } from './actor-self.ts';
 import { isSystemRequest, replaceVisibleState, Sys, visibleState } from './sys.ts';
+import type { SysDebug } from './sys-debug.ts';
 
 type Handler = (...args: readonly unknown[]) => unknown;
 
@@ -98,10 +99,27 @@ export class ActorBehaviour implements Behaviour {
   }
 
   handle(message: unknown): unknown {
-    if (this.#sys?.suspended === true && !(message instanceof Tuple && isSystemRequest(message))) {
-      this.#sys.hold(message);
-      return undefined;
+    const sys = this.#sys;
+    if (sys !== undefined && !(message instanceof Tuple && isSystemRequest(message))) {
+      if (sys.suspended) {
+        sys.hold(message);
+        return undefined;
+      }
+      if (sys.debug.isOn) return this.#handleWatched(message, sys.debug);
     }
+    return this.#dispatch(message);
+  }
+
+  /** While somebody watches by means of sys. */
+  #handleWatched(message: unknown, debug: SysDebug): unknown {
+    debug.heard(message);
+    const result = this.#dispatch(message);
+    if (isPromise(result)) return result.then(() => debug.handled());
+    debug.handled();
+    return undefined;
+  }
+
+  #dispatch(message: unknown): unknown {
     if (message instanceof PendingCall) {
       return message.method === undefined
         ? this.#handleRequest(message, message.request)
@@ -221,6 +239,10 @@ export class ActorBehaviour implements Behaviour {
     try {
       if (caller instanceof PendingCall) process.system.requests.answer(caller, value);
       else process.system.requests.answerTerm(process, caller.pid, caller.tag, value);
+      if (this.#sys?.debug.isOn) {
+        const [pid, tag] = caller instanceof PendingCall ? [caller.owner.pid, []] : [caller.pid, caller.tag];
+        this.#sys.debug.answered(pid, tag, value);
+      }
     } catch (error) {
       if (!isUnsendable(error)) throw error;
       const { logger, telemetry } = process.system;

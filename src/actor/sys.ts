@@ -7,12 +7,13 @@ import { atoms } from '../term/atom-map.ts';
 import { Pid } from '../term/identifiers.ts';
 import { charlist } from '../term/list.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
+import { raised } from './raised.ts';
+import { SysDebug } from './sys-debug.ts';
 import { isProbe, wantsOk } from './sys-dialect.ts';
 
 const SYSTEM = atom('system');
 const OK = atom('ok');
 const ERROR = atom('error');
-const UNKNOWN_DEBUG = atom('unknown_debug');
 const RUNNING = atom('running');
 const SUSPENDED = atom('suspended');
 /** The module that every actor seems to be of. */
@@ -37,16 +38,18 @@ export interface SysState {
  * The system messages of one process, as OTP's sys answers them: `terminate`, `get_state`, `get_status`, `suspend`,
  * `resume`. While suspended, a process takes system messages only; what else comes waits, and is handled in its order
  * after `resume`. `replace_state` carries a fun of the BEAM, which cannot run here: the node it came from is asked to apply
- * it. Tracing (`{debug, ...}`) is acknowledged and does nothing.
+ * it. What watches the process (`{debug, ...}`) is `debug`.
  */
 export class Sys {
   readonly #process: Process;
   readonly #state: SysState;
+  readonly debug: SysDebug;
   #held: unknown[] | undefined = undefined;
 
   constructor(process: Process, state: SysState) {
     this.#process = process;
     this.#state = state;
+    this.debug = new SysDebug(process, state.read);
   }
 
   get suspended(): boolean {
@@ -91,7 +94,7 @@ export class Sys {
         answer(OK);
         return this.#resume(handle);
       case 'debug':
-        answer(debugged(request));
+        this.#answerWith(from, 'debug', () => this.debug.command(request, (from.elements[0] as Pid).node));
         return undefined;
     }
     answer(tuple(ERROR, tuple(atom('unknown_system_msg'), request)));
@@ -129,13 +132,13 @@ export class Sys {
       dictionaryOf(this.#process),
       state,
       parent,
-      [],
+      this.debug.options,
       [
         tuple(atom('header'), charlist(`Status for generic server ${name}`)),
         tuple(data, [
           tuple(charlist('Status'), state),
           tuple(charlist('Parent'), parent),
-          tuple(charlist('Logged events'), []),
+          tuple(charlist('Logged events'), this.debug.logged),
         ]),
         tuple(data, [tuple(charlist('State'), this.#state.read())]),
       ],
@@ -202,48 +205,6 @@ export class Sys {
   #answer(from: Tuple, value: unknown): void {
     const process = this.#process;
     process.system.requests.answerTerm(process, from.elements[0] as Pid, from.elements[1], value);
-  }
-}
-
-/** Class and reason of what a fun raised elsewhere, from the exit reason that stands for it. */
-function raised(reason: unknown): readonly [thrown: Atom, reason: unknown] {
-  if (reason instanceof Tuple && reason.length === 2) {
-    const [first, second] = reason;
-    if (first === atom('nocatch')) return [atom('throw'), second];
-    if (Array.isArray(second)) return [ERROR, first];
-  }
-  return [atom('exit'), reason];
-}
-
-/**
- * Answers `{debug, What}` as a process that traces nothing: of a log and of statistics there are none. What OTP's sys
- * does not know is `unknown_debug`, as there.
- */
-function debugged(request: unknown): unknown {
-  const what = request instanceof Tuple && request.length === 2 ? request.elements[1] : undefined;
-  if (what === atom('no_debug')) return OK;
-  if (!(what instanceof Tuple && what.length === 2)) return UNKNOWN_DEBUG;
-  const [name, value] = what;
-  switch (name instanceof Atom ? name.name : '') {
-    case 'trace':
-      return typeof value === 'boolean' ? OK : UNKNOWN_DEBUG;
-    case 'statistics':
-      if (value === atom('get')) return tuple(OK, atom('no_statistics'));
-      return typeof value === 'boolean' ? OK : UNKNOWN_DEBUG;
-    case 'log': {
-      if (value === atom('get')) return tuple(OK, []);
-      const isSized =
-        value instanceof Tuple && value.length === 2 && value.at(0) === true && Number(value.at(1)) >= 1;
-      return typeof value === 'boolean' || value === atom('print') || isSized ? OK : UNKNOWN_DEBUG;
-    }
-    case 'install':
-      return value instanceof Tuple && (value.length === 2 || value.length === 3) ? OK : UNKNOWN_DEBUG;
-    case 'log_to_file':
-      return value === false ? OK : tuple(ERROR, atom('open_file'));
-    case 'remove':
-      return OK;
-    default:
-      return UNKNOWN_DEBUG;
   }
 }
 
