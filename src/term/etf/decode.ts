@@ -12,6 +12,7 @@ import { bigFromBytes } from './big.ts';
 import { encodeFun } from './encode.ts';
 import { IdentifierReader } from './identifier-reader.ts';
 import { hasEqualKeys } from './keys.ts';
+import { type Shape, Shapes } from './shapes.ts';
 import {
   ATOM_CACHE_REF,
   ATOM_EXT,
@@ -89,6 +90,7 @@ export class TermDecoder extends IdentifierReader {
   private readonly maxDepth: number;
   /** How many keys of maps the cursor is inside of. */
   private keyDepth = 0;
+  private readonly shapes = new Shapes();
   private readonly keyTable: (string | undefined)[] = new Array(KEY_SLOTS).fill(undefined);
 
   constructor(options: TermDecoderOptions = {}) {
@@ -403,15 +405,44 @@ export class TermDecoder extends IdentifierReader {
 
   private record(arity: number, inner: number): unknown {
     const record: Record<string, unknown> = {};
+    let shape: Shape | undefined = this.shapes.empty;
     for (let i = 0; i < arity; i++) {
-      const key = this.peekTag() === BINARY_EXT ? this.keyText() : undefined;
-      if (key === undefined) return this.mixedMap(new Map(Object.entries(record)), arity - i, inner);
-      if (Object.hasOwn(record, key)) this.fail(`a map has the key ${JSON.stringify(key)} twice`);
+      const likely: Shape | undefined = shape?.likely;
+      let key: string | undefined;
+      if (likely !== undefined && this.takeKey(likely.key)) {
+        shape = likely;
+        key = likely.key;
+      } else {
+        key = this.peekTag() === BINARY_EXT ? this.keyText() : undefined;
+        if (key === undefined) return this.mixedMap(new Map(Object.entries(record)), arity - i, inner);
+        shape = this.withKey(shape, key, record);
+      }
       const value = this.term(inner);
       if (key === '__proto__') setOwn(record, key, value);
       else record[key] = value;
     }
     return record;
+  }
+
+  /** The shape of a record with a key more; undefined where it is not remembered. */
+  private withKey(shape: Shape | undefined, key: string, record: Record<string, unknown>): Shape | undefined {
+    const known = shape === undefined ? undefined : this.shapes.known(shape, key);
+    if (known !== undefined) return known;
+    if (Object.hasOwn(record, key)) this.fail(`a map has the key ${JSON.stringify(key)} twice`);
+    return shape === undefined ? undefined : this.shapes.enter(shape, key);
+  }
+
+  /** Reads a binary if it is this text, which is short and ASCII. */
+  private takeKey(key: string): boolean {
+    const b = this.buffer;
+    const start = this.position + 5;
+    const { length } = key;
+    const stop = start + length;
+    if (stop > this.end || b[start - 1] !== length || b[start - 5] !== BINARY_EXT) return false;
+    if (b[start - 2] !== 0 || b[start - 3] !== 0 || b[start - 4] !== 0) return false;
+    for (let i = 0; i < length; i++) if (key.charCodeAt(i) !== b[start + i]) return false;
+    this.position = stop;
+    return true;
   }
 
   private atomMap(arity: number, inner: number): unknown {
