@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ByteWriter } from '../../src/codec/writer.ts';
 import type { DistEncoder } from '../../src/dist/encode.ts';
 import { DecodeError } from '../../src/errors.ts';
-import { flagSet } from '../../src/handshake/flags.ts';
+import { flagSet } from '../support/flag-set.ts';
 import { comparable, hasFun } from '../term/etf/tagged.ts';
 import {
   type Call,

@@ -6,12 +6,12 @@ import {
   DistFlag,
   expandMandatory25,
   flagNames,
-  flagSet,
   MANDATORY_FLAGS,
   offeredFlags,
 } from '../../src/handshake/flags.ts';
 import * as m from '../../src/handshake/messages.ts';
 import { isHost, isNodeName } from '../../src/handshake/name.ts';
+import { flagSet } from '../support/flag-set.ts';
 import { flagTable, mandatoryTotal, type RecordedFrame, transcripts } from './transcripts.ts';
 
 const frames = transcripts.flatMap((t) => t.frames.map((frame) => ({ transcript: t.name, frame })));

@@ -76,6 +76,13 @@ describe('a simulated cluster', () => {
     expect(() => cluster.node('b@sim')).toThrow('b@sim is not running');
     await cluster.start('b@sim');
     expect(cluster.nodes().map(({ name }) => name)).toEqual(['a@sim', 'b@sim']);
+    for (const options of [undefined, {}, { withinMs: -1 }, { withinMs: '5' }])
+      await expect(cluster.until(converged, options as never)).rejects.toThrow(
+        /withinMs: expected milliseconds/,
+      );
+    await expect(cluster.run(Promise.resolve(), { withinMs: Number.NaN })).rejects.toBeInstanceOf(
+      OptionsError,
+    );
   });
 
   it('leaves nothing of a node that was stopped', async () => {

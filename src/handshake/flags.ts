@@ -116,12 +116,3 @@ export function flagNames(flags: DistFlags): DistFlagName[] {
 export function missingFlags(flags: DistFlags, version: 5 | 6): DistFlagName[] {
   return flagNames((version === 6 ? MANDATORY_FLAGS : MANDATORY_FLAGS_5) & ~flags);
 }
-
-/** Every known bit by name: what `dist/` asks of a link, without knowing this table. */
-export function flagSet(flags: DistFlags): Readonly<Record<DistFlagName, boolean>> {
-  const names = Object.keys(DistFlag) as DistFlagName[];
-  return Object.fromEntries(names.map((name) => [name, hasFlag(flags, DistFlag[name])])) as Record<
-    DistFlagName,
-    boolean
-  >;
-}

@@ -10,9 +10,6 @@ import { DecodeError } from '../errors.ts';
 import { DIGEST_BYTES } from './digest.ts';
 import type { DistFlags } from './flags.ts';
 
-/** Longest handshake message, in bytes: what its 2-byte length can say. */
-export const MAX_HANDSHAKE_BYTES = 65_535;
-
 /** 6 since OTP 23; 5 is spoken to and by older ones. */
 export type HandshakeVersion = 5 | 6;
 

@@ -12,11 +12,6 @@ export class EventPoint {
     this.#channel = channel(`beamish:${name}`);
   }
 
-  /** Whether anybody wants to hear more than the count. */
-  get hasListeners(): boolean {
-    return this.#channel.hasSubscribers;
-  }
-
   /** Counts the event and publishes it. */
   emit(data: () => Record<string, unknown>): void {
     this.count += 1;

@@ -378,6 +378,7 @@ export class SimCluster {
    */
   async run<T>(promise: Promise<T>, options: { readonly withinMs?: number } = {}): Promise<T> {
     const { withinMs = DEFAULT_WITHIN_MS } = options;
+    checkWithin(withinMs);
     let isSettled = false;
     const mark = (): void => {
       isSettled = true;
@@ -390,10 +391,11 @@ export class SimCluster {
   /**
    * Moves time on until a predicate holds; it is asked after every step. Nodes that are being started or stopped get
    * there first.
-   * @throws ConvergenceError when it does not hold `withinMs`
+   * @throws ConvergenceError when it does not hold `withinMs`; OptionsError for a `withinMs` that is none
    */
   async until(predicate: Predicate, options: { readonly withinMs: number }): Promise<void> {
-    const { withinMs } = options;
+    const { withinMs } = options ?? {};
+    checkWithin(withinMs);
     let reason = '';
     const holds = (): boolean => {
       this.#checkAlways();
@@ -449,6 +451,11 @@ export class SimCluster {
   report(file: string): void {
     writeReport(this, file);
   }
+}
+
+function checkWithin(withinMs: unknown): void {
+  if (typeof withinMs !== 'number' || !(withinMs >= 0))
+    throw new OptionsError('withinMs', `withinMs: expected milliseconds from 0, got ${withinMs}`);
 }
 
 const list = (names: Names): readonly string[] => (typeof names === 'string' ? [names] : names);

@@ -51,6 +51,7 @@ export class SimUdpSocket implements DatagramSocket {
   #ttl = 1;
   #loops = true;
   #isClosed = false;
+  readonly #forgetEnd: () => void;
   /** Arrived while the process was paused. */
   #unreadBytes = 0;
 
@@ -70,7 +71,7 @@ export class SimUdpSocket implements DatagramSocket {
     const isTaken = (port: number): boolean => machine.sockets.some((socket) => socket.port === port);
     this.port = options.port === 0 ? machine.ephemeralPort(isTaken) : options.port;
     machine.sockets.push(this);
-    process.onEnd(() => this.close());
+    this.#forgetEnd = process.onEnd(() => this.close());
   }
 
   async send(bytes: Uint8Array, to: RemoteInfo): Promise<void> {
@@ -206,6 +207,7 @@ export class SimUdpSocket implements DatagramSocket {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#forgetEnd();
     const { sockets } = this.process.machine;
     sockets.splice(sockets.indexOf(this), 1);
   }

@@ -14,6 +14,8 @@ const SEGMENT_BYTES = 65_536;
 const END_GRACE_MS = 5_000;
 /** How long a system sends the same bytes again before it calls the stream broken: Linux' tcp_retries2. */
 const GIVE_UP_MS = 924_600;
+/** What borrowed memory holds once it was given back. */
+const USED_AGAIN = 0xdb;
 /** Tag of the question to a port mapper where a node listens. @see erl_dist_protocol, EPMD Protocol */
 const PORT_PLEASE2_REQ = 122;
 
@@ -54,9 +56,6 @@ export function pairOfStreams(
 }
 
 /** One direction: segments arrive in order, later when the link is slow, and wait while it is cut. */
-/** What borrowed memory holds once it was given back. */
-const USED_AGAIN = 0xdb;
-
 class Pipe implements Held {
   readonly #network: SimNetwork;
   readonly #link: Link | undefined;

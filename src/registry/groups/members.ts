@@ -46,13 +46,6 @@ export class Members {
     return true;
   }
 
-  countOf(pid: Pid): number {
-    if (this.#many !== undefined) return this.#many.get(pid) ?? 0;
-    let count = 0;
-    for (const one of this.#few!) if (one === pid) count += 1;
-    return count;
-  }
-
   /** Appends them all, each as often as it is in. */
   appendTo(list: Pid[]): void {
     if (this.#few !== undefined) {
