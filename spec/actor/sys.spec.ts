@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { actor } from '../../src/actor/actor.ts';
+import { wantsOk } from '../../src/actor/sys-dialect.ts';
 import type { Self } from '../../src/process/self.ts';
 import type { ProcessSystem } from '../../src/process/system.ts';
 import { atom } from '../../src/term/atom.ts';
@@ -165,4 +166,10 @@ describe('system messages', () => {
     await settled();
     expect(log).toHaveLength(2);
   });
+});
+
+it('a node that stops asks no other for the form of its states', async () => {
+  const system = new World().start('a@one');
+  await system.stop();
+  expect(await wantsOk(system, 'b@two')).toBe(false);
 });

@@ -23,6 +23,11 @@ export function isProbe(tag: unknown): boolean {
  */
 export function wantsOk(system: ProcessSystem, node: string): Promise<boolean> {
   return new Promise((resolve) => {
+    // Nothing is spawned any more.
+    if (system.stopping) {
+      resolve(false);
+      return;
+    }
     const probe = async (self: Self): Promise<void> => {
       const tag = tuple(PROBE, system.makeRef());
       const rex = new At(node, REX);
@@ -34,7 +39,7 @@ export function wantsOk(system: ProcessSystem, node: string): Promise<boolean> {
       const state = answer instanceof Tuple ? answer.elements[1] : undefined;
       resolve(state instanceof Tuple && state.length === 2 && state.elements[0] === OK);
     };
-    // It ends without an answer when none comes in time, or the node stops.
+    // It ends without an answer when none comes in time, or the node stops meanwhile.
     const process = system.start((self: Self) => probe(self).catch(() => undefined), []);
     system.whenEnded(process, () => resolve(false));
   });

@@ -2,20 +2,20 @@ import { type Channel, channel } from 'node:diagnostics_channel';
 
 /** One kind of event of one node. Who tells of it all the time keeps this object, and saves the look-up. */
 export class EventPoint {
-  readonly #node: string;
+  readonly #telemetry: Telemetry;
   readonly #channel: Channel;
   /** Times it has happened. */
   count = 0;
 
-  constructor(node: string, name: string) {
-    this.#node = node;
+  constructor(telemetry: Telemetry, name: string) {
+    this.#telemetry = telemetry;
     this.#channel = channel(`beamish:${name}`);
   }
 
   /** Counts the event and publishes it. */
   emit(data: () => Record<string, unknown>): void {
     this.count += 1;
-    if (this.#channel.hasSubscribers) this.#channel.publish({ node: this.#node, ...data() });
+    if (this.#channel.hasSubscribers) this.#channel.publish({ node: this.#telemetry.node, ...data() });
   }
 }
 
@@ -53,7 +53,7 @@ export class Telemetry {
   event(name: string): EventPoint {
     let point = this.#events.get(name);
     if (point === undefined) {
-      point = new EventPoint(this.node, name);
+      point = new EventPoint(this, name);
       this.#events.set(name, point);
     }
     return point;
