@@ -76,6 +76,14 @@ describe('the gossip machine', () => {
     expect(walk.last.some((wish) => wish.startsWith('+heartbeatPause'))).toBe(true);
   });
 
+  it('arms no timer for the past, of which some releases of Node.js warn on the console', () => {
+    const walk = opened();
+    for (let i = 0; i < BURST_AT_MS.length; i++) {
+      expect(walk.last.filter((wish) => / -\d/.test(wish))).toEqual([]);
+      walk.step(BURST_TIMER);
+    }
+  });
+
   it('sends one heartbeat at the end of each pause and arms the next', () => {
     const walk = beating();
     for (let i = 0; i < 3; i++) {

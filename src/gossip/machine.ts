@@ -100,9 +100,9 @@ export const gossipMachine = setup({
     burstIsOver: ({ context }) => context.burstSent >= BURST_AT_MS.length,
   },
   delays: {
-    // After the last of the burst there is no gap: `always` has left the state before this counts.
-    burstGap: ({ context }) =>
-      (BURST_AT_MS[context.burstSent] ?? 0) - (BURST_AT_MS[context.burstSent - 1] ?? 0),
+    // After the last of the burst there is no gap: `always` has left the state before this counts. It is armed all the same.
+    burstGap: ({ context: { burstSent } }) =>
+      Math.max(0, (BURST_AT_MS[burstSent] ?? 0) - (BURST_AT_MS[burstSent - 1] ?? 0)),
     /** Driver: a uniform draw. */
     heartbeatPause: MAX_HEARTBEAT_PAUSE_MS,
     /** Driver: the same with jitter. */
