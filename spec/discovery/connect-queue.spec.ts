@@ -92,6 +92,59 @@ describe('the connect queue', () => {
     }
   });
 
+  describe('of a node that has started again', () => {
+    const life = (creation?: number, port = 4_000) => ({
+      topology: 'lan',
+      whereabouts: creation === undefined ? { from: '10.0.0.1' } : { creation, port },
+    });
+
+    it('tries it at once, where it is now, instead of resting for its earlier life', () => {
+      const queue = queueOf({}, longest);
+      queue.offer('a@x', 0, life(1));
+      queue.take(0);
+      queue.failed('a@x', 0);
+      expect(queue.offer('a@x', 10, life(2, 5_000))).toBe('ready');
+      expect(queue.failures('a@x')).toBe(0);
+      expect(queue.take(10)).toEqual(['a@x']);
+      expect(queue.named('a@x')?.whereabouts?.port).toBe(5_000);
+      expect(queue.failed('a@x', 20)).toBe(FIRST_REST_MS);
+    });
+
+    it('does so also after a connection that was lost soon, whether that was told or not', () => {
+      for (const isTold of [true, false]) {
+        const queue = queueOf({}, longest);
+        queue.offer('a@x', 0, life(1));
+        queue.take(0);
+        queue.succeeded('a@x', 0);
+        if (isTold) queue.down('a@x', 10);
+        expect(queue.offer('a@x', 20, life(2))).toBe('ready');
+        expect(queue.failures('a@x')).toBe(0);
+      }
+    });
+
+    it('tries it again as soon as the attempt to reach its earlier life has failed, once', () => {
+      const queue = queueOf({}, longest);
+      queue.offer('a@x', 0, life(1));
+      queue.take(0);
+      expect(queue.offer('a@x', 10, life(2))).toBe('wait');
+      expect(queue.take(10)).toEqual([]);
+      expect(queue.failed('a@x', 20)).toBe(0);
+      expect(queue.take(20)).toEqual(['a@x']);
+      expect(queue.failed('a@x', 30)).toBe(FIRST_REST_MS);
+      expect(queue.take(30)).toEqual([]);
+    });
+
+    it('lets it rest in the same life, and where nothing is told of its life', () => {
+      const queue = queueOf({}, longest);
+      queue.offer('a@x', 0, life());
+      queue.take(0);
+      queue.failed('a@x', 0);
+      for (const creation of [1, 1, undefined]) expect(queue.offer('a@x', 10, life(creation))).toBe('wait');
+      expect(queue.failures('a@x')).toBe(1);
+      expect(queue.offer('a@x', 20, life(2))).toBe('ready');
+    });
+  });
+
   it('takes a name that is offered although it was up for a connection that was lost', () => {
     const queue = queueOf({}, longest);
     queue.offer('a@x', 0);

@@ -378,7 +378,7 @@ describe('the gossip driver', () => {
     expect(network.open).toBe(0);
   });
 
-  it('tells from which address it heard a name, and at which port the node is when a seal says so', async () => {
+  it('tells from which address it heard a name, and at which port the node is and in which life when a seal says so', async () => {
     const found: unknown[] = [];
     const peer = { name: 'b@y', port: 4_001, creation: 2 };
     const sealed = sealedFormat(['s']);
@@ -400,7 +400,7 @@ describe('the gossip driver', () => {
     }
     expect(found).toEqual([
       ['b@y', { from: '10.0.0.9' }],
-      ['b@y', { from: '10.0.0.9', port: 4_001 }],
+      ['b@y', { from: '10.0.0.9', port: 4_001, creation: 2 }],
     ]);
   });
 

@@ -131,10 +131,15 @@ describe('the gossip wire', () => {
   const sealed = (speaker = peer) => new GossipWire(speaker, undefined, ours);
   const mixed = (speaker = peer) => new GossipWire(speaker, encryptedFormat('ours'), ours);
 
-  it('hears a node and its port once for each datagram', () => {
+  it('hears a node, its port and its creation once for each datagram', () => {
     const wire = sealed(self);
     const [datagram] = sealed().datagrams(1_000, bytes);
-    expect(wire.hear(datagram!, at(1_000))).toEqual({ type: 'node', name: 'peer@x', port: 4_001 });
+    expect(wire.hear(datagram!, at(1_000))).toEqual({
+      type: 'node',
+      name: 'peer@x',
+      port: 4_001,
+      creation: 2,
+    });
     expect(wire.hear(datagram!, at(1_001))).toEqual({ type: 'ignored', cause: 'replayed' });
   });
 

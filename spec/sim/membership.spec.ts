@@ -73,6 +73,13 @@ describe('membership converges', () => {
         await cluster.start(name, after);
         await cluster.until(converged, { withinMs: 10_000 });
       }
+      // And one that starts again and again is joined again by its first heartbeat each time, wherever it listens.
+      for (let i = 0; i < 4; i++) {
+        cluster.crash(names(3, true)[0]!, { silently: false });
+        await cluster.advance(100);
+        await cluster.restart(names(3, true)[0]!);
+        await cluster.until(converged, { withinMs: 90 });
+      }
       // Whoever is connected to a member is connected to the others by the registry, which hears no datagrams.
       await cluster.advance(60_000);
       expect(converged(cluster)).toBe(true);

@@ -4,7 +4,8 @@
  *
  * Names come from strangers, so everything here is bounded: names held, new names per second, attempts under way.
  * One name is never tried twice at a time. After a failure it rests, longer each time; when the rest is over it is
- * tried again only if it has been heard since, so that nodes that are gone are forgotten.
+ * tried again only if it has been heard since, so that nodes that are gone are forgotten. A node that is heard to have started
+ * again has not failed yet: it does not rest for its earlier life, which may have listened elsewhere.
  *
  * Fairness under a flood. Names are kept apart by the address that told them (names of a list, which no stranger
  * told, have none). Of the new names of a second, half is for anybody, a quarter more for addresses that have told few,
@@ -37,7 +38,7 @@ const FEW_NAMES = 4;
 /** What became of a name that was offered. `wait`: held, nothing to do now. */
 export type Offer = 'ready' | 'wait' | 'full' | 'too_many';
 
-/** Who named a name, and what was said of it. */
+/** Who named a name, and what was said of it last. */
 export interface Naming {
   /** The topology that named it first. */
   readonly topology: string;
@@ -54,12 +55,16 @@ interface Entry {
   /** `ready` to be tried, `trying`, `resting` after a failure, `up` for less than STABLE_MS. */
   phase: 'ready' | 'trying' | 'resting' | 'up';
   failures: number;
+  /** Of the node that failed, or came up, as far as it was told. */
+  creation: number | undefined;
   /** End of the rest. */
   restUntilMs: number;
   upAtMs: number;
   lastHeardMs: number;
   /** Times offered since the last attempt began. */
   heard: number;
+  /** Whether it was heard to have started again since then. */
+  isReborn: boolean;
 }
 
 export class ConnectQueue {
@@ -121,15 +126,22 @@ export class ConnectQueue {
   offer(name: string, nowMs: number, naming = UNNAMED): Offer {
     const entry = this.#entry(name);
     if (entry === undefined) return this.#admit(name, nowMs, naming);
+    const { port, creation } = naming.whereabouts ?? {};
     // The node may have started again at another port.
-    if (naming.whereabouts?.port !== undefined)
+    if (port !== undefined)
       entry.naming = { topology: entry.naming.topology, whereabouts: naming.whereabouts };
     entry.heard++;
     entry.lastHeardMs = nowMs;
+    const isReborn = creation !== undefined && entry.creation !== undefined && creation !== entry.creation;
+    entry.creation = creation ?? entry.creation;
     if (entry.phase === 'ready' && entry.heard === 2) this.#ready.heardAgain(entry);
     // It was up and is not connected now: the loss was not told, or is told later.
     if (entry.phase === 'up') this.#lost(entry, nowMs);
-    if (entry.phase === 'resting' && entry.restUntilMs <= nowMs) this.#makeReady(entry);
+    if (isReborn) {
+      entry.isReborn = true;
+      entry.failures = 0;
+    }
+    if (entry.phase === 'resting' && (isReborn || entry.restUntilMs <= nowMs)) this.#makeReady(entry);
     return entry.phase === 'ready' ? 'ready' : 'wait';
   }
 
@@ -144,6 +156,7 @@ export class ConnectQueue {
       this.#ready.begin(entry);
       entry.phase = 'trying';
       entry.heard = 0;
+      entry.isReborn = false;
       this.#trying++;
       taken.push(entry.name);
     }
@@ -184,7 +197,11 @@ export class ConnectQueue {
 
   /** @returns the rest until the next attempt, in ms */
   failed(name: string, nowMs: number): number {
-    return this.#rest(this.#settle(name), nowMs);
+    const entry = this.#settle(name);
+    if (!entry.isReborn) return this.#rest(entry, nowMs);
+    // It was the earlier life that did not answer.
+    this.#makeReady(entry);
+    return 0;
   }
 
   /** The attempt was not made after all, because the node is connected already. */
@@ -229,6 +246,8 @@ export class ConnectQueue {
       upAtMs: 0,
       lastHeardMs: nowMs,
       heard: 1,
+      creation: naming.whereabouts?.creation,
+      isReborn: false,
     };
     this.#entries.set(name, entry);
     this.#ready.add(entry, false);

@@ -25,7 +25,7 @@ import {
   secretsOf,
   unknownZone,
 } from './gossip-options.ts';
-import type { Strategy, StrategyContext, StrategyHandle } from './strategy.ts';
+import type { Strategy, StrategyContext, StrategyHandle, Whereabouts } from './strategy.ts';
 
 /**
  * Finds nodes by libcluster's UDP gossip, plain or with a `secret`, over multicast or broadcast. BEAM nodes with the
@@ -298,7 +298,7 @@ class GossipDriver {
       case 'node':
         if (logger.debugs('discovery'))
           logger.debug('discovery', `gossip: heard ${word.name} from ${from.host}`);
-        found(word.name, word.port === 0 ? { from: from.host } : { from: from.host, port: word.port });
+        found(word.name, whereaboutsOf(word, from.host));
         return;
       default:
         word satisfies never;
@@ -355,6 +355,14 @@ class GossipDriver {
       )
       .join(', ');
   }
+}
+
+function whereaboutsOf(
+  { port, creation }: { readonly port: number; readonly creation: number | undefined },
+  from: string,
+): Whereabouts {
+  if (creation === undefined) return { from };
+  return port === 0 ? { from, creation } : { from, creation, port };
 }
 
 /** Equal as long as no interface has come, gone or changed its address. */

@@ -84,6 +84,8 @@ export interface Whereabouts {
   readonly host?: string;
   /** Configured rather than heard of: the port mapper is never asked. @default false */
   readonly certain?: boolean;
+  /** Its life, as `SelfNode.creation`: a node that has started again is tried at once, whatever came of its earlier lives. */
+  readonly creation?: number;
   /** Address of whoever told us. Under a flood of names, none is let in at the expense of the others. */
   readonly from?: string;
 }

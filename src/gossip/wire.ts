@@ -16,9 +16,17 @@ export interface Speaker {
   readonly creation: number;
 }
 
-/** What a datagram came to. `port` is 0 when the datagram does not tell, or the node accepts no connections. */
+/**
+ * What a datagram came to. `port` is 0 when the datagram does not tell, or the node accepts no connections; `creation` is
+ * undefined when it does not tell.
+ */
 export type Word =
-  | { readonly type: 'node'; readonly name: string; readonly port: number }
+  | {
+      readonly type: 'node';
+      readonly name: string;
+      readonly port: number;
+      readonly creation: number | undefined;
+    }
   /** One of our own has come back, for the first time. */
   | { readonly type: 'own' }
   | { readonly type: 'ignored'; readonly cause: IgnoredCause };
@@ -86,13 +94,15 @@ export class GossipWire {
         return isOwn ? OWN : { type: 'ignored', cause: 'reflected' };
       }
       if (judgement !== 'fresh') return { type: 'ignored', cause: judgement };
-      return { type: 'node', name: sealed.node, port: sealed.port };
+      return { type: 'node', name: sealed.node, port: sealed.port, creation: sealed.creation };
     }
     // What has no seal may be libcluster's; what has a wrong one is not.
     if (this.#open === undefined || (sealed !== undefined && sealed.ignored !== 'unsealed'))
       return { type: 'ignored', cause: sealed?.ignored ?? 'foreign' };
     const heard = this.#open.decode(datagram, this.#maxBytes);
     if ('ignored' in heard) return { type: 'ignored', cause: heard.ignored };
-    return heard.node === this.#self.name ? OWN : { type: 'node', name: heard.node, port: 0 };
+    return heard.node === this.#self.name
+      ? OWN
+      : { type: 'node', name: heard.node, port: 0, creation: undefined };
   }
 }
