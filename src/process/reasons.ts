@@ -1,6 +1,7 @@
 import { EncodeError, ExitError, LimitError } from '../errors.ts';
-import { type Atom, atom } from '../term/atom.ts';
+import { Atom, atom } from '../term/atom.ts';
 import { Pid } from '../term/identifiers.ts';
+import { inspectTerm } from '../term/print.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 
 export const NORMAL = atom('normal');
@@ -64,17 +65,57 @@ export function describePid(pid: Pid): string {
   return `<${pid.node}:${pid.id}.${pid.serial}>`;
 }
 
-/** An exit reason for people, in one line. */
+/** Characters after which a reason is cut: it stands in log lines and in messages of errors, whatever a peer sent. */
+const MAX_DESCRIBED = 2_000;
+const MAX_DESCRIBED_BYTES = 64;
+
+/** An exit reason for people, in one line, cut where it is long. */
 export function describeReason(reason: unknown): string {
+  return cut(describe(reason, { left: MAX_DESCRIBED }), MAX_DESCRIBED);
+}
+
+/** What is left to be told; each part costs what it takes, and each level something. */
+interface Budget {
+  left: number;
+}
+
+function describe(reason: unknown, budget: Budget): string {
+  if (budget.left <= 0) return '...';
+  budget.left -= 2;
   if (reason instanceof Tuple) {
     const [what] = reason.elements;
     if (what instanceof Tuple && what.length === 3 && what.elements[0] === JS_ERROR) {
-      return `${String(what.elements[1])}: ${String(what.elements[2])}`;
+      return cut(`${String(what.elements[1])}: ${String(what.elements[2])}`, MAX_DESCRIBED);
     }
-    return `{${reason.elements.map(describeReason).join(', ')}}`;
+    return `{${describeAll(reason.elements, budget)}}`;
   }
+  if (Array.isArray(reason)) return `[${describeAll(reason, budget)}]`;
+  const text = describeLeaf(reason);
+  budget.left -= text.length;
+  return text;
+}
+
+function describeAll(parts: readonly unknown[], budget: Budget): string {
+  const told: string[] = [];
+  for (const part of parts) {
+    told.push(describe(part, budget));
+    if (budget.left <= 0) break;
+  }
+  return told.length < parts.length ? `${told.join(', ')}, ...` : told.join(', ');
+}
+
+function describeLeaf(reason: unknown): string {
   if (reason instanceof Pid) return describePid(reason);
-  if (typeof reason === 'string') return JSON.stringify(reason);
-  if (Array.isArray(reason)) return `[${reason.map(describeReason).join(', ')}]`;
-  return String(reason);
+  if (typeof reason === 'string') return JSON.stringify(cut(reason, MAX_DESCRIBED));
+  if (reason instanceof Uint8Array && reason.length > MAX_DESCRIBED_BYTES) {
+    const shown = inspectTerm(reason.subarray(0, MAX_DESCRIBED_BYTES));
+    return `${shown.slice(0, -2)}... ${reason.length} bytes>>`;
+  }
+  if (typeof reason !== 'object' || reason === null || reason instanceof Atom || reason instanceof Error)
+    return cut(String(reason), MAX_DESCRIBED);
+  return cut(inspectTerm(reason), MAX_DESCRIBED);
+}
+
+function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length)}...`;
 }
