@@ -341,6 +341,24 @@ describe('a lock', () => {
     expect(processes.count).toBe(before);
   });
 
+  it('is waited for no more when who was to hold it ends, or the node stops', async () => {
+    const [a, b] = await cluster('a', 'b');
+    await b!.global.setLock('x');
+    let ran = 0;
+    const holder = idle(a!);
+    const waiting = [a!.global.trans('x', () => void ran++, { holder }), a!.global.setLock('x', { holder })];
+    const refused = Promise.allSettled(waiting);
+    await new Promise((resolve) => setImmediate(resolve));
+    a!.exit(holder, 'kill');
+    for (const outcome of await refused)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ExitError' } });
+    const last = Promise.allSettled([a!.global.trans('x', () => void ran++), a!.global.setLock('x')]);
+    await a!.stop();
+    for (const outcome of await last)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ExitError' } });
+    expect(ran).toBe(0);
+  });
+
   it('leaves nothing with its holder when it is free again', async () => {
     const [a] = await cluster('a', 'b');
     const holder = idle(a!);

@@ -2,6 +2,7 @@ import { CallTimeoutError, NameTakenError, OptionsError } from '../../errors.ts'
 import { checkKnown } from '../../option-checks.ts';
 import { show } from '../../process/checks.ts';
 import { type AnyPid, At } from '../../process/destination.ts';
+import { deadError } from '../../process/ends.ts';
 import type { Process } from '../../process/process.ts';
 import { describePid, NORMAL } from '../../process/reasons.ts';
 import type { Self } from '../../process/self.ts';
@@ -81,7 +82,9 @@ export class UserLocks {
     const nodes = this.#nodes(options);
     const holder = isOwn ? processes.start(hold, []) : this.#holder(options.holder);
     const lost = new AbortController();
-    let forget: (() => void) | undefined;
+    const forget = processes.whenEnded(holder, () =>
+      lost.abort(new Error(`the holder of the lock, ${describePid(holder.pid)}, has ended`)),
+    );
     const lock = lockOf(id, holder.pid);
     try {
       if (!(await this.#acquire(lock, nodes, holder, options)))
@@ -89,12 +92,10 @@ export class UserLocks {
           id,
           `the lock on ${inspectTerm(lock.elements[0])} is held by another on one of ${nodes.join(', ')}, after ${options.retries} retries`,
         );
-      forget = processes.whenEnded(holder, () =>
-        lost.abort(new Error(`the holder of the lock, ${describePid(holder.pid)}, has ended`)),
-      );
+      lost.signal.throwIfAborted();
       return await fn(lost.signal);
     } finally {
-      forget?.();
+      forget();
       try {
         await this.#release(lock, nodes, holder);
       } finally {
@@ -113,13 +114,15 @@ export class UserLocks {
       throw new OptionsError('retries', `retries: expected a number from 0, got ${inspectTerm(retries)}`);
     for (let tries = 0; ; tries++) {
       signal?.throwIfAborted();
+      // Nobody would hold it: the nodes free it as soon as they look for its holder.
+      if (!holder.alive) throw deadError(holder);
       if (await this.#try(lock, nodes, holder)) {
         if (signal?.aborted !== true) return true;
         await this.#release(lock, nodes, holder);
         signal.throwIfAborted();
       }
       if (tries >= retries) return false;
-      await this.#pause(tries, signal);
+      await this.#pause(tries, holder, signal);
     }
   }
 
@@ -168,21 +171,20 @@ export class UserLocks {
     });
   }
 
-  #pause(tries: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Ends early when the holder does. */
+  #pause(tries: number, holder: Process, signal: AbortSignal | undefined): Promise<void> {
     const { clock, random } = this.#processes;
     const mostMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 10), LONGEST_PAUSE_MS);
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
+      const settle = (then: () => void): void => {
         clock.clearTimeout(timer);
-        reject(signal?.reason);
+        signal?.removeEventListener('abort', onAbort);
+        forget();
+        then();
       };
-      const timer = clock.setTimeout(
-        () => {
-          signal?.removeEventListener('abort', onAbort);
-          resolve();
-        },
-        random.between(1, mostMs),
-      );
+      const onAbort = (): void => settle(() => reject(signal?.reason));
+      const timer = clock.setTimeout(() => settle(resolve), random.between(1, mostMs));
+      const forget = this.#processes.whenEnded(holder, () => settle(resolve));
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
