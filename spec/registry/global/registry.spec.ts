@@ -348,7 +348,9 @@ describe('a lock', () => {
     const holder = idle(a!);
     const waiting = [a!.global.trans('x', () => void ran++, { holder }), a!.global.setLock('x', { holder })];
     const refused = Promise.allSettled(waiting);
-    await new Promise((resolve) => setImmediate(resolve));
+    // What a transaction, and two pauses between attempts, want to hear of its end.
+    const told = () => roomsOf(a!).processes.lookup(holder)!.extras?.onEnd?.length;
+    while (told() !== 3) await new Promise((resolve) => setImmediate(resolve));
     a!.exit(holder, 'kill');
     for (const outcome of await refused)
       expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ExitError' } });
