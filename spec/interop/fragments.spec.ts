@@ -208,6 +208,33 @@ describeBeam('big messages', () => {
     expect(await other.ping(beam.name)).toBe('pong');
   }, 60_000);
 
+  it('that we part from in the middle are dropped, and the next link begins anew', async () => {
+    const speaker = await lab.beam('speaker');
+    let bytesIn = 0;
+    let halfway = (): void => {};
+    const env = watched((count) => {
+      bytesIn += count;
+      if (bytesIn > 5 * MB) halfway();
+    });
+    const other = await lab.node('parting', { env });
+    await other.connect(speaker.name);
+    const received = inProcess(other, async (self) => {
+      self.register('sink');
+      return self.receive({ timeout: 60_000 });
+    });
+    const down = once(other, 'nodedown', speaker.name);
+    halfway = () => other.disconnect(speaker.name);
+    const sending = speaker.eval(`{sink, '${other.name}'} ! binary:copy(<<255>>, ${100 * MB}), ok`);
+    await down;
+    expect(bytesIn).toBeLessThan(100 * MB);
+    // Whoever was sending goes on as if all of it had been taken.
+    expect(await sending).toBe('ok');
+    expect(await speaker.eval(`net_adm:ping('${other.name}')`)).toBe('pong');
+    await speaker.eval(`{sink, '${other.name}'} ! {after_it, binary:copy(<<1>>, 200000)}`);
+    const first = (await received) as Tuple<[Atom, string]>;
+    expect([first.at(0), first.at(1)?.length]).toEqual([atom('after_it'), 200_000]);
+  }, 60_000);
+
   it('of processes that are killed while they send end the link on no release', async () => {
     const COUNT = 8;
     const size = 12 * MB;
