@@ -30,14 +30,3 @@ export const EXTENSION = {
   /** float64: a number that is to stay a float, `float(2)` */
   FLOAT: 12,
 } as const;
-
-/** The types whose bytes are a sequence: what is nested in them counts for the depth. */
-export const SEQUENCES: ReadonlySet<number> = new Set([
-  EXTENSION.TUPLE,
-  EXTENSION.ATOM_MAP,
-  EXTENSION.MAP,
-  EXTENSION.SET,
-  EXTENSION.ERROR,
-  EXTENSION.IMPROPER_LIST,
-  EXTENSION.OBJECT,
-]);
