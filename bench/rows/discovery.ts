@@ -13,8 +13,11 @@ const HEARD_FOR_MS = 5_000;
 /** Before that, at ten times the pace: the engine compiles what is called thousands of times, and a node lives for days. */
 const WARM_FOR_MS = 2_500;
 const WARM_PACE = 10;
-/** Then at the pace itself, until the node knows that it is one of many and reads in goes. */
-const SETTLE_FOR_MS = 4_000;
+/**
+ * Then at the pace itself, until the node knows that it is one of many and reads in goes, and until the engine has collected
+ * what starting left: it does so once, eight seconds after, and takes as long as hearing for eight.
+ */
+const SETTLE_FOR_MS = 8_000;
 /** Longer than the longest time between two goes. */
 const UNREAD_FOR_MS = 200;
 const GROUPS = ['230.1.1.251', '233.252.1.32'];
