@@ -45,11 +45,13 @@ function collector(): Collect {
   const isExposed = globalThis.gc !== undefined;
   try {
     setFlagsFromString('--expose-gc');
-    return runInNewContext('gc') as Collect;
+    try {
+      return runInNewContext('gc') as Collect;
+    } finally {
+      if (!isExposed) setFlagsFromString('--no-expose-gc');
+    }
   } catch {
     // Where this is forbidden, collections of the whole heap have to do.
     return () => {};
-  } finally {
-    if (!isExposed) setFlagsFromString('--no-expose-gc');
   }
 }
