@@ -55,6 +55,12 @@ export function integer(option: string, value: number, min: number, max: number)
   return value;
 }
 
+export function number(option: string, value: number, min: number, max: number): number {
+  if (typeof value !== 'number' || !(value >= min && value <= max))
+    throw new OptionsError(option, `${option}: expected a number from ${min} to ${max}, got ${show(value)}`);
+  return value;
+}
+
 export function boolean(option: string, value: boolean): boolean {
   if (typeof value !== 'boolean')
     throw new OptionsError(option, `${option}: expected true or false, got ${show(value)}`);

@@ -5,7 +5,17 @@ import { DEFAULT_LIMITS, type Limits } from './env/limits.ts';
 import { OptionsError } from './errors.ts';
 import { hostOf, isLongName } from './handshake/name.ts';
 import { checkExports, type ExportOptions } from './kernel/exports.ts';
-import { address, boolean, checkKnown, integer, object, oneOf, plain, show } from './option-checks.ts';
+import {
+  address,
+  boolean,
+  checkKnown,
+  integer,
+  number,
+  object,
+  oneOf,
+  plain,
+  show,
+} from './option-checks.ts';
 import type { AnyActor } from './process/protocol.ts';
 
 /** Where this node listens for other nodes. */
@@ -100,6 +110,13 @@ export interface NodeOptions {
    * `netTickTime` are wider or narrower by one such part. From 4 to 1000. @default 4
    */
   readonly netTickIntensity?: number;
+  /**
+   * How long the next bytes are waited for busily on a link from which one read follows the other, less than a quarter
+   * of a millisecond apart on the average; Erlang's schedulers wait likewise (`+sbwt`). Calls and long messages are several
+   * times as fast for it, and as long as they come one processor has no rest. Milliseconds, from 0 (never) to 1,000; never
+   * also on a machine with one processor. @default 0.25
+   */
+  readonly busyWait?: number;
   /** How binaries that are valid UTF-8 arrive: as `string`, or like all others as `Uint8Array`. @default "text" */
   readonly binaries?: 'text' | 'bytes';
   /**
@@ -120,6 +137,7 @@ export const DEFAULT_OPTIONS = {
   preventOverlappingPartitions: true,
   netTickTime: 60_000,
   netTickIntensity: 4,
+  busyWait: 0.25,
   binaries: 'text',
   payload: 'msgpack',
   limits: DEFAULT_LIMITS,
@@ -150,6 +168,7 @@ export interface ResolvedOptions {
   readonly preventOverlappingPartitions: boolean;
   readonly netTickTimeMs: number;
   readonly netTickIntensity: number;
+  readonly busyWaitMs: number;
   readonly binaries: 'text' | 'bytes';
   readonly payload: 'msgpack' | 'etf';
   readonly limits: Limits;
@@ -172,6 +191,7 @@ const KNOWN = [
   'preventOverlappingPartitions',
   'netTickTime',
   'netTickIntensity',
+  'busyWait',
   'binaries',
   'payload',
   'limits',
@@ -245,6 +265,7 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
       4,
       1000,
     ),
+    busyWaitMs: number('busyWait', options.busyWait ?? DEFAULT_OPTIONS.busyWait, 0, 1000),
     binaries: oneOf('binaries', options.binaries ?? DEFAULT_OPTIONS.binaries, ['text', 'bytes']),
     payload: oneOf('payload', options.payload ?? DEFAULT_OPTIONS.payload, ['msgpack', 'etf']),
     limits,

@@ -106,6 +106,7 @@ export class Rooms {
       cookies,
       netTickTimeMs,
       netTickIntensity,
+      busyWaitMs,
       binaries,
       payload,
     } = this.options;
@@ -126,6 +127,7 @@ export class Rooms {
       cookieFor: (peer) => cookies.get(peer) ?? cookie,
       netTickTimeMs,
       netTickIntensity,
+      busyWaitMs,
       binaries,
       payload,
       limits,

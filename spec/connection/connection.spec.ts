@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EpmdClient } from '../../src/connection/epmd-client.ts';
 import type { Env } from '../../src/env/index.ts';
-import type { Stream } from '../../src/env/streams.ts';
+import type { Stream, Streams } from '../../src/env/streams.ts';
 import { Acceptor } from '../../src/handshake/acceptor.ts';
 import { offeredFlags } from '../../src/handshake/flags.ts';
 import { encodeName } from '../../src/handshake/messages.ts';
@@ -321,6 +321,33 @@ describe('ticks', () => {
     await Promise.all([aTicked, bTicked]);
     expect(events).toEqual([[`up ${b.name}`], [`up ${a.name}`]]);
     expect(await a.ping(b.name)).toBe('pong');
+  });
+
+  it('have their next bytes waited for as long as `busyWait` says', async () => {
+    const asked: (number | undefined)[] = [];
+    const env = platformEnv();
+    const noting = (stream: Stream): Stream => {
+      const { start } = stream;
+      stream.start = (handlers) => {
+        // Nobody waits for a port mapper.
+        if (handlers.borrows === true) asked.push(handlers.busyWaitMs);
+        start.call(stream, handlers);
+      };
+      return stream;
+    };
+    const streams: Streams = {
+      ...env.streams,
+      connect: async (options) => noting(await env.streams.connect(options)),
+    };
+    const b = await nodes.start();
+    for (const given of [undefined, 0, 1.5]) {
+      const a = await nodes.start({
+        env: { ...env, streams },
+        ...(given === undefined ? {} : { busyWait: given }),
+      });
+      await a.connect(b.name);
+    }
+    expect(asked).toEqual([0.25, 0, 1.5]);
   });
 
   it('give up a peer that says nothing, within a quarter of netTickTime', async () => {

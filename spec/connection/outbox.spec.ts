@@ -114,7 +114,7 @@ describe('an outbox', () => {
     const memory = new Set<ArrayBufferLike>();
     for (let round = 0; round < 6; round++) {
       for (let i = 0; i < 40; i++) {
-        outbox.writer.bytes(new Uint8Array(i % 7 === 0 ? 70_000 : 900).fill(round * 40 + i));
+        outbox.writer.bytes(new Uint8Array(i % 7 === 0 ? 270_000 : 900).fill(round * 40 + i));
         outbox.wrote();
         if (i % 3 === 0) turn();
       }
@@ -129,7 +129,7 @@ describe('an outbox', () => {
     }
     // Three rounds without room, then three in the same memory.
     expect(memory.size).toBeLessThan(20);
-    expect(outbox.writtenBytes).toBe(6 * (6 * 70_000 + 34 * 900));
+    expect(outbox.writtenBytes).toBe(6 * (6 * 270_000 + 34 * 900));
   });
 
   it('copies nothing that the stream has already, when frames are long and it takes none', () => {
@@ -140,8 +140,31 @@ describe('an outbox', () => {
       send(65_600);
       lengths.add(outbox.writer.buffer.length);
     }
-    // The first is outgrown by the second frame, before any is written; none of the others is.
-    expect([...lengths]).toEqual([128 * 1024, 256 * 1024]);
+    expect([...lengths]).toEqual([1024 * 1024]);
+  });
+
+  it('keeps the memory of a busy turn for the next, and not in a quiet one', () => {
+    const { outbox, state, send, turn } = bench(100_000_000);
+    for (let i = 0; i < 20; i++) send(65_600);
+    turn();
+    const { buffer } = outbox.writer;
+    expect(buffer.length).toBe(1024 * 1024);
+    for (let i = 0; i < 20; i++) send(65_600);
+    turn();
+    expect(outbox.writer.buffer).toBe(buffer);
+    // Not while the stream has it.
+    state.takes = false;
+    send(50);
+    turn();
+    expect(outbox.writer.buffer).toBe(buffer);
+    state.takes = true;
+    state.bufferedBytes = 0;
+    send(50);
+    turn();
+    expect(outbox.writer.buffer.length).toBe(64 * 1024);
+    // The pool had it meanwhile.
+    for (let i = 0; i < 2; i++) send(65_600);
+    expect(outbox.writer.buffer).toBe(buffer);
   });
 
   it('lets go of the memory of a very long frame', () => {
@@ -155,7 +178,7 @@ describe('an outbox', () => {
     const bulk = new BulkQueue();
     const { outbox, state, turn, pendingTurns, written, timers } = bench(1_000, bulk);
     state.takes = false;
-    bulk.message(PID, Buffer.alloc(2_000_000), 0, Math.ceil(2_000_000 / 65_536));
+    bulk.message(PID, Buffer.alloc(2_000_000), 0, 65_536);
     expect(outbox.wrote()).toBe(false);
     for (let i = 0; i < 5; i++) turn();
     expect(pendingTurns()).toBe(0);
@@ -182,7 +205,7 @@ describe('an outbox', () => {
       turn();
       return written.reduce((sum, { length }) => sum + length, 0);
     };
-    bulk.message(PID, Buffer.alloc(4_000_000), 0, Math.ceil(4_000_000 / 65_536));
+    bulk.message(PID, Buffer.alloc(4_000_000), 0, 65_536);
     outbox.wrote();
     expect(turnBytes()).toBeGreaterThan(500_000);
     send(50);
@@ -207,10 +230,13 @@ describe('an outbox', () => {
 
   it('does not wait for the end of a turn that sends a lot', () => {
     const { send, turn, written } = bench(10_000_000);
-    for (let i = 0; i < 10; i++) send(50_000);
-    expect(written.length).toBeGreaterThan(1);
+    for (let i = 0; i < 10; i++) send(200_000);
+    expect(written.map(({ length }) => length)).toEqual([600_000, 600_000, 600_000]);
     turn();
-    expect(written.reduce((sum, { length }) => sum + length, 0)).toBe(500_000);
+    expect(written.reduce((sum, { length }) => sum + length, 0)).toBe(2_000_000);
+    const low = bench(1_000);
+    for (let i = 0; i < 4; i++) low.send(70_000);
+    expect(low.written.map(({ length }) => length)).toEqual([140_000, 140_000]);
   });
 
   it('is above its mark until its stream has emptied, and tells that once', () => {

@@ -6,6 +6,7 @@ import { BulkQueue } from '../../src/dist/bulk.ts';
 import { DistDecoder } from '../../src/dist/decode.ts';
 import { DistEncoder } from '../../src/dist/encode.ts';
 import { DecodeError, EncodeError, LimitError } from '../../src/errors.ts';
+import type { PayloadCodec } from '../../src/payload/payload.ts';
 import { atom } from '../../src/term/atom.ts';
 import { TermDecoder } from '../../src/term/etf/decode.ts';
 import { internPid, type Pid, Ref } from '../../src/term/identifiers.ts';
@@ -28,7 +29,16 @@ class Wire {
   /** Lengths of the frames that were read. */
   readonly frames: number[] = [];
 
-  constructor(options: { cache?: boolean; fragments?: boolean; frameBytes?: number; open?: number } = {}) {
+  constructor(
+    options: {
+      cache?: boolean;
+      fragments?: boolean;
+      frameBytes?: number;
+      open?: number;
+      /** Both ends are ours. */
+      packed?: Pick<PayloadCodec, 'read' | 'write'>;
+    } = {},
+  ) {
     const frameBytes = options.frameBytes ?? 1 << 24;
     const fragments = options.fragments ?? true;
     this.encoder = new DistEncoder({
@@ -38,10 +48,12 @@ class Wire {
       atoms: options.cache === false ? undefined : new AtomWriter('a@h', 'b@h'),
       bulk: fragments ? this.bulk : undefined,
     });
+    this.encoder.packed = options.packed;
     const { sink, calls } = recorder();
     this.calls = calls;
     this.#decoder = new DistDecoder({
       peer: 'a@h',
+      packed: options.packed,
       terms: new TermDecoder({ binaries: 'bytes' }),
       sink,
       headers: true,
@@ -304,6 +316,81 @@ describe('messages above 64 KiB', () => {
         expect(wire.bulk.isEmpty).toBe(true);
       }),
       { numRuns: 60 },
+    );
+  });
+});
+
+describe('messages above 256 KiB between nodes of ours', () => {
+  const packed: Pick<PayloadCodec, 'read' | 'write'> = {
+    write: (w, value) => {
+      w.u8(0xc1);
+      w.bytes(value as Uint8Array);
+    },
+    read: (buffer, start, end) => Uint8Array.from(buffer.subarray(start + 1, end)),
+  };
+  /** Data of the frames that were read, without heads and headers; control tuples are below 100 bytes. */
+  const cut = (wire: Wire): number[] => wire.frames.map((length) => length - 18);
+
+  it('go in equal parts of about as much, behind a first fragment that has the control tuple', () => {
+    const wire = new Wire({ packed });
+    wire.encoder.sendSender(wire.writer, us, them, data(1024 * KIB));
+    // What is written now has no long part: that is copied no second time.
+    expect(wire.writer.position).toBeLessThan(150);
+    expect(wire.all().map(sizes)).toEqual([['send', us, them, 1024 * KIB]]);
+    const [first, ...rest] = cut(wire);
+    expect(first).toBeLessThan(130);
+    expect(rest).toEqual([262_145, 262_145, 262_145, 262_142]);
+    expect(wire.bulk.bytes).toBe(0);
+  });
+
+  it('are one frame up to that, which others follow at once', () => {
+    const wire = new Wire({ packed });
+    wire.encoder.sendSender(wire.writer, us, them, data(256 * KIB));
+    expect(wire.bulk.isEmpty).toBe(true);
+    expect(wire.all().map(sizes)).toEqual([['send', us, them, 256 * KIB]]);
+    expect(wire.frames).toHaveLength(1);
+  });
+
+  it('behind another one of their sender are cut likewise, and stay behind it', () => {
+    const wire = new Wire({ packed });
+    const { encoder, writer } = wire;
+    encoder.sendSender(writer, us, them, data(300 * KIB));
+    encoder.sendSender(writer, us, them, data(500 * KIB));
+    encoder.sendSender(writer, other, them, data(10));
+    expect(wire.all().map(sizes)).toEqual([
+      ['send', other, them, 10],
+      ['send', us, them, 300 * KIB],
+      ['send', us, them, 500 * KIB],
+    ]);
+    expect(Math.max(...cut(wire))).toBeLessThan(1.5 * 256 * KIB);
+  });
+
+  it('of any senders and lengths arrive whole and in the order of each', () => {
+    const senders = [us, other];
+    const step = fc.record({
+      sender: fc.nat(1),
+      size: fc.oneof(fc.nat(100), fc.integer({ min: 250_000, max: 1_200_000 })),
+      moves: fc.nat(3),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
+        const wire = new Wire({ packed });
+        const sent = new Map<Pid, number[]>(senders.map((pid) => [pid, []]));
+        const got = new Map<Pid, unknown[]>(senders.map((pid) => [pid, []]));
+        for (const { sender, size, moves } of steps) {
+          const from = senders[sender]!;
+          wire.encoder.sendSender(wire.writer, from, them, data(size));
+          sent.get(from)!.push(size);
+          if (moves > 0) wire.flush();
+          for (let m = 1; m < moves && !wire.bulk.isEmpty; m++) wire.next();
+        }
+        for (const call of wire.all()) {
+          const [, from, , length] = sizes(call);
+          got.get(from as Pid)!.push(length);
+        }
+        expect(got).toEqual(sent);
+      }),
+      { numRuns: 30 },
     );
   });
 });

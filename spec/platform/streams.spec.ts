@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ListenOptions, Stream } from '../../src/env/streams.ts';
 import { ConnectionError } from '../../src/errors.ts';
@@ -146,6 +147,58 @@ describe('a TCP stream', () => {
     await new Recorded(stream).closed;
     await listener.close();
   });
+
+  for (const borrows of [false, true])
+    it(`keeps the loop turning where one read follows the other, ${borrows ? 'lent' : 'owned'}`, async () => {
+      vi.spyOn(performance, 'now').mockReturnValue(1);
+      onTestFinished(() => void vi.restoreAllMocks());
+      const turns = vi.spyOn(globalThis, 'setImmediate');
+      const someTurns = async (): Promise<number> => {
+        turns.mockClear();
+        for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+        return turns.mock.calls.length;
+      };
+      const flooded = async (busyWaitMs: number): Promise<() => Promise<void>> => {
+        let read = 0;
+        let wake = (): void => {};
+        const listener = await streams.listen({ host: LOOPBACK, port: 0 }, (stream) =>
+          stream.start({
+            borrows,
+            busyWaitMs,
+            data: (bytes) => {
+              read += bytes.length;
+              wake();
+            },
+            closed: () => wake(),
+          }),
+        );
+        const socket = connect({ host: LOOPBACK, port: listener.port, noDelay: true });
+        const moves = (): Promise<void> =>
+          new Promise((resolve) => {
+            wake = resolve;
+          });
+        for (let i = 1; i <= 100; i++) {
+          socket.write('.');
+          while (read < i) await moves();
+        }
+        return async () => {
+          const closed = moves();
+          socket.destroy();
+          await closed;
+          await listener.close();
+        };
+      };
+      const endFirst = await flooded(0);
+      expect(await someTurns()).toBeLessThan(10);
+      await endFirst();
+      if (availableParallelism() === 1) return;
+      const end = await flooded(0.2);
+      turns.mockClear();
+      // The clock stands still, so that the wait does not end by itself.
+      while (turns.mock.calls.length < 500) await new Promise((resolve) => setTimeout(resolve, 1));
+      await end();
+      expect(await someTurns()).toBeLessThan(10);
+    });
 
   it('shows an IPv4 peer of a listener on all interfaces as IPv4', async () => {
     const { listener, accepted } = await listenForOne({ port: 0 });

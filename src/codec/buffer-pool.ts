@@ -1,6 +1,9 @@
 import { ownMemory } from './own-memory.ts';
 
+/** What an idle link has. */
 const SMALLEST_BYTES = 64 * 1024;
+/** What a busy one has, at once: growing in small steps would copy each byte once more. */
+const BUSY_BYTES = 1024 * 1024;
 /** Longer ones are not kept: what comes seldom need not be fast. */
 const LONGEST_BYTES = 4 * 1024 * 1024;
 /** All that is kept. */
@@ -17,7 +20,7 @@ export class BufferPool {
   /** A buffer of `bytes` or more, with anything in it. */
   take(bytes: number): Buffer {
     const size = sizeFor(bytes);
-    const at = this.#kept.findIndex(({ length }) => length === size);
+    const at = this.#kept.findLastIndex(({ length }) => length === size);
     if (at < 0) return ownMemory(size);
     const [found] = this.#kept.splice(at, 1);
     this.#bytes -= size;
@@ -33,10 +36,11 @@ export class BufferPool {
   }
 }
 
-/** Few sizes, so that what comes back fits what is asked for: powers of two, beyond the longest the size itself. */
+/** Few sizes, so that what comes back fits what is asked for: 64 KiB, 1, 2 and 4 MiB, beyond that the size itself. */
 function sizeFor(bytes: number): number {
   if (bytes > LONGEST_BYTES) return bytes;
-  let size = SMALLEST_BYTES;
+  if (bytes <= SMALLEST_BYTES) return SMALLEST_BYTES;
+  let size = BUSY_BYTES;
   while (size < bytes) size *= 2;
   return size;
 }

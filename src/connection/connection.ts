@@ -120,6 +120,7 @@ export class Connection {
     stream.start({
       // The framer copies what it keeps.
       borrows: true,
+      busyWaitMs: setup.busyWaitMs,
       data: (chunk) => this.#data(chunk),
       drain: () => this.#up?.outbox.drain(),
       closed: (error) => this.#streamClosed(error),

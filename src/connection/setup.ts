@@ -18,6 +18,7 @@ export interface ConnectionSetup {
   readonly netTickTimeMs: number;
   /** Checks per `netTickTimeMs`. */
   readonly netTickIntensity: number;
+  readonly busyWaitMs: number;
   readonly binaries: 'text' | 'bytes';
   /** `msgpack`: payloads to peers that say they read it, and from them. */
   readonly payload: 'msgpack' | 'etf';

@@ -3,6 +3,8 @@ import { Pid } from '../term/identifiers.ts';
 
 /** Data of each fragment but the last, as real nodes cut. */
 export const FRAGMENT_DATA_BYTES = 65_536;
+/** About the same between nodes of ours, which have each other's word: each fragment costs two pieces of a write. */
+export const OWN_FRAGMENT_DATA_BYTES = 4 * FRAGMENT_DATA_BYTES;
 /** 131, 69 or 70, sequence u64, fragment u64. */
 export const FRAGMENT_HEAD_BYTES = 18;
 
@@ -19,6 +21,8 @@ interface Item {
   at: number;
   /** Its number: the last is 1. 0: `data` is a whole frame. */
   fragment: number;
+  /** Data of each fragment but the last. */
+  readonly fragmentBytes: number;
 }
 
 /** What one sender has still to send, in order. */
@@ -59,7 +63,7 @@ export class BulkQueue {
 
   /** Takes a whole frame, its length included, of a sender that `holds`. */
   frame(from: Pid | Atom, frame: Buffer): void {
-    const item = { number: ++this.#numbers, data: frame, at: 0, fragment: 0 };
+    const item = { number: ++this.#numbers, data: frame, at: 0, fragment: 0, fragmentBytes: 0 };
     this.bytes += frame.length;
     if (from instanceof Pid) this.#lane(from).items.push(item);
     else this.#behindAll.push(item);
@@ -71,11 +75,12 @@ export class BulkQueue {
   }
 
   /**
-   * Takes control tuple and payload of a message from the byte `at` on, which starts the fragment `fragment`. The
-   * memory behind `data` is the message's own.
+   * Takes control tuple and payload of a message from the byte `at` on, which starts a fragment, for fragments of
+   * `fragmentBytes`. The memory behind `data` is the message's own.
    */
-  message(from: Pid, data: Buffer, at: number, fragment: number): void {
-    this.#lane(from).items.push({ number: ++this.#numbers, data, at, fragment });
+  message(from: Pid, data: Buffer, at: number, fragmentBytes: number): void {
+    const fragment = Math.ceil((data.length - at) / fragmentBytes);
+    this.#lane(from).items.push({ number: ++this.#numbers, data, at, fragment, fragmentBytes });
     this.bytes += data.length - at;
     if (data.length > this.longestBytes) this.longestBytes = data.length;
   }
@@ -112,7 +117,7 @@ export class BulkQueue {
 
   #fragment(lane: Lane, item: Item, write: (bytes: Buffer) => void): void {
     const first = item.at === 0;
-    const end = item.fragment === 1 ? item.data.length : item.at + FRAGMENT_DATA_BYTES;
+    const end = item.fragment === 1 ? item.data.length : item.at + item.fragmentBytes;
     // A first fragment that starts here refers to no atom: its header is the one byte 0.
     const head = Buffer.allocUnsafe(4 + FRAGMENT_HEAD_BYTES + (first ? 1 : 0));
     if (first) head[4 + FRAGMENT_HEAD_BYTES] = 0;

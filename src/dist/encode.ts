@@ -6,7 +6,13 @@ import { encodeInto, writePid } from '../term/etf/encode.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
 import type { Tuple } from '../term/tuple.ts';
 import type { AtomWriter } from './atom-writer.ts';
-import { type BulkQueue, FRAGMENT_DATA_BYTES, FRAGMENT_HEAD_BYTES, fragmentHead } from './bulk.ts';
+import {
+  type BulkQueue,
+  FRAGMENT_DATA_BYTES,
+  FRAGMENT_HEAD_BYTES,
+  fragmentHead,
+  OWN_FRAGMENT_DATA_BYTES,
+} from './bulk.ts';
 import * as op from './operations.ts';
 
 /** Which of the optional operations both ends of a link understand; named as the distribution flags. */
@@ -47,10 +53,10 @@ const HEADER_START_BYTES = 2;
 const DIST_HEADER = 68;
 
 /**
- * Data that still goes as one frame: a payload of 64 KiB and its control tuple. A real node cuts everything above
- * 65,536 bytes; a second fragment of some bytes would only cost.
+ * What data that still goes as one frame may have above a fragment's: a payload of 64 KiB has its control tuple. A real
+ * node cuts everything above 65,536 bytes; a second fragment of some bytes would only cost.
  */
-const WHOLE_BYTES = FRAGMENT_DATA_BYTES + 1024;
+const WHOLE_ABOVE_BYTES = 1024;
 
 /**
  * Writes control messages of one link as frames: u32 length, then 112, 131, control tuple, and where there is one
@@ -336,11 +342,16 @@ export class DistEncoder {
   #closeHeaded(w: ByteWriter, start: number, payloadAt: number): boolean {
     const bodyAt = start + 4 + this.#gap;
     const bytes = w.position - bodyAt;
-    if (bytes > WHOLE_BYTES) {
+    const isOurs = this.packed !== undefined;
+    if (bytes > (isOurs ? OWN_FRAGMENT_DATA_BYTES : FRAGMENT_DATA_BYTES) + WHOLE_ABOVE_BYTES) {
       // The control tuple must be in the first fragment; and a registered name has no lane of its own.
-      const fits = payloadAt >= 0 && payloadAt - bodyAt <= FRAGMENT_DATA_BYTES;
-      if (fits && this.#bulk !== undefined && this.#from instanceof Pid)
-        return this.#closeBig(this.#bulk, this.#from, w, start, bodyAt);
+      const controlBytes = payloadAt - bodyAt;
+      const fits = payloadAt >= 0 && controlBytes <= FRAGMENT_DATA_BYTES;
+      if (fits && this.#bulk !== undefined && this.#from instanceof Pid) {
+        // Of ours the first has no more: it is copied once more, to where other frames are.
+        const firstBytes = isOurs ? controlBytes : FRAGMENT_DATA_BYTES;
+        return this.#closeBig(this.#bulk, this.#from, w, start, bodyAt, firstBytes);
+      }
     }
     const indexes = this.#indexes;
     const gap = indexes === undefined ? EMPTY_HEADER_BYTES : HEADER_START_BYTES + indexes.headerBytes;
@@ -367,27 +378,42 @@ export class DistEncoder {
   }
 
   /** A message for fragments. The first leaves now, since frames after it may rely on its header. */
-  #closeBig(bulk: BulkQueue, from: Pid, w: ByteWriter, start: number, bodyAt: number): boolean {
+  #closeBig(
+    bulk: BulkQueue,
+    from: Pid,
+    w: ByteWriter,
+    start: number,
+    bodyAt: number,
+    firstBytes: number,
+  ): boolean {
     this.#check(w, start, w.position - bodyAt);
     const data = w.cut(bodyAt);
     w.position = start;
-    const fragments = Math.ceil(data.length / FRAGMENT_DATA_BYTES);
     if (this.#held) {
-      bulk.message(from, data, 0, fragments);
+      bulk.message(from, data, 0, this.#fragmentBytes(data.length));
       return true;
     }
+    const restBytes = data.length - firstBytes;
+    const fragmentBytes = this.#fragmentBytes(restBytes);
     const indexes = this.#indexes;
     const header = FRAGMENT_HEAD_BYTES + (indexes === undefined ? 1 : indexes.headerBytes);
-    w.reserve(4 + header + FRAGMENT_DATA_BYTES);
-    w.setU32(start, header + FRAGMENT_DATA_BYTES);
+    w.reserve(4 + header + firstBytes);
+    w.setU32(start, header + firstBytes);
+    const fragments = 1 + Math.ceil(restBytes / fragmentBytes);
     fragmentHead(w.buffer, start + 4, true, bulk.sequenceOf(from), fragments);
     if (indexes === undefined) w.buffer[start + 4 + FRAGMENT_HEAD_BYTES] = 0;
     else indexes.write(w.buffer, start + 4 + FRAGMENT_HEAD_BYTES);
     w.position = start + 4 + header;
-    w.bytes(data.subarray(0, FRAGMENT_DATA_BYTES));
+    w.bytes(data.subarray(0, firstBytes));
     bulk.begunBytes += w.position - start;
-    bulk.message(from, data, FRAGMENT_DATA_BYTES, fragments - 1);
+    bulk.message(from, data, firstBytes, fragmentBytes);
     return true;
+  }
+
+  /** Data of each fragment but the last for so much of it: as real nodes cut, or, between ours, in equal parts. */
+  #fragmentBytes(bytes: number): number {
+    if (this.packed === undefined) return FRAGMENT_DATA_BYTES;
+    return Math.ceil(bytes / Math.max(1, Math.round(bytes / OWN_FRAGMENT_DATA_BYTES)));
   }
 
   #check(w: ByteWriter, start: number, bytes: number): void {

@@ -112,6 +112,8 @@ export interface StreamHandlers {
   data(chunk: Uint8Array): void;
   /** `data` is done with a chunk when it returns: the next bytes may come in the same memory. @default false */
   readonly borrows?: boolean;
+  /** Where reads follow each other closely, the next may be waited for busily, so long. A platform may ignore it. @default 0 */
+  readonly busyWaitMs?: number;
   /** `bufferedBytes` fell to zero after `write` had returned false. */
   drain?(): void;
   /** The other side finished or the stream broke (`error`). Nothing fires after it. */

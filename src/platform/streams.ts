@@ -7,6 +7,7 @@ import {
   Socket,
   type SocketConstructorOpts,
 } from 'node:net';
+import { availableParallelism } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import type {
   ConnectOptions,
@@ -18,6 +19,7 @@ import type {
   Streams,
 } from '../env/streams.ts';
 import { ConnectionError } from '../errors.ts';
+import { BusyWait } from './busy-wait.ts';
 import { PAUSE_MS, ReadModeration } from './read-moderation.ts';
 import { peerCertificate, secure, secureServer, secureSocket, tlsReason } from './tls.ts';
 
@@ -32,6 +34,9 @@ const END_GRACE_MS = 5_000;
  * that the collector has to find again, at a third of the cost of receiving bulk data.
  */
 const LENT = Buffer.allocUnsafeSlow(256 * 1024);
+
+/** With one processor, waiting busily would keep it from whoever is to send. */
+const MAY_WAIT_BUSILY = availableParallelism() > 1;
 
 /** Writes so far, of all streams, and those of them that are left alone for a moment. */
 let writes = 0;
@@ -184,6 +189,7 @@ class TcpStream implements Stream {
   #ended = false;
   #grace: NodeJS.Timeout | undefined;
   readonly #moderation = new ReadModeration();
+  #busyWait: BusyWait | undefined;
   #rest: NodeJS.Timeout | undefined;
   #paused = false;
 
@@ -217,6 +223,7 @@ class TcpStream implements Stream {
     this.#closed = true;
     clearTimeout(this.#grace);
     this.endRest();
+    this.#busyWait?.end();
     this.#handlers?.closed(this.#error);
   };
 
@@ -231,8 +238,13 @@ class TcpStream implements Stream {
       queueMicrotask(() => handlers.closed(this.#error));
       return;
     }
+    const { busyWaitMs = 0 } = handlers;
+    if (busyWaitMs > 0 && MAY_WAIT_BUSILY) this.#busyWait = new BusyWait(busyWaitMs, nowMs, setImmediate);
     if (handlers.borrows !== true || !this.#lend(handlers)) {
-      this.#socket.on('data', (chunk: Buffer) => handlers.data(chunk));
+      this.#socket.on('data', (chunk: Buffer) => {
+        handlers.data(chunk);
+        this.#busyWait?.read();
+      });
     }
     if (handlers.drain) this.#socket.on('drain', () => handlers.drain?.());
   }
@@ -262,6 +274,7 @@ class TcpStream implements Stream {
           handlers.data(LENT.subarray(0, length));
           const rests = this.#moderation.read(length, writes, nowMs);
           if (rests) this.#startRest();
+          else this.#busyWait?.read();
           return !rests;
         },
       },
