@@ -120,18 +120,20 @@ export class ActorBehaviour implements Behaviour {
   }
 
   #dispatch(message: unknown): unknown {
+    // First what has least to do: asking for the class of a message is a part of its cost.
+    if (message instanceof Tuple) {
+      const { elements } = message;
+      if (elements[0] === GEN_CALL && elements.length === 3) return this.#handleGenCall(message);
+      if (elements[0] === GEN_CAST && elements.length === 2) return this.#handleGenCast(elements[1]);
+      if (isSystemRequest(message)) return this.#handleSystem(message);
+      return this.#handleMessage(message);
+    }
     if (message instanceof PendingCall) {
       return message.method === undefined
         ? this.#handleRequest(message, message.request)
         : this.#handleCall(message, message.method, message.args);
     }
     if (message instanceof Cast) return this.#handleCast(message.method, message.args);
-    if (message instanceof Tuple) {
-      const { elements } = message;
-      if (elements[0] === GEN_CALL && elements.length === 3) return this.#handleGenCall(message);
-      if (elements[0] === GEN_CAST && elements.length === 2) return this.#handleGenCast(elements[1]);
-      if (isSystemRequest(message)) return this.#handleSystem(message);
-    }
     return this.#handleOther(message);
   }
 
@@ -156,7 +158,7 @@ export class ActorBehaviour implements Behaviour {
   #handleGenCall(message: Tuple): unknown {
     const from = message.elements[1];
     if (!(from instanceof Tuple) || from.length !== 2 || !(from.elements[0] instanceof Pid)) {
-      return this.#handleOther(message);
+      return this.#handleMessage(message);
     }
     return this.#handleRequest(new TermCaller(from.elements[0], from.elements[1]), message.elements[2]);
   }
@@ -220,6 +222,14 @@ export class ActorBehaviour implements Behaviour {
     if (hooks !== undefined) {
       if (message instanceof Down && hooks.onDown !== undefined) return hooks.onDown(message);
       if (message instanceof Exit && hooks.onExit !== undefined) return hooks.onExit(message);
+    }
+    return this.#handleMessage(message);
+  }
+
+  /** What is neither request nor signal, or a signal that nobody takes as one. */
+  #handleMessage(message: unknown): unknown {
+    const hooks = this.#hooks;
+    if (hooks !== undefined) {
       for (const { guard, handler } of hooks.onMessage) {
         if (guard === undefined || guard(message)) return handler(message);
       }

@@ -1,6 +1,11 @@
 const FIRST_CAPACITY = 4;
 /** An emptied ring above this many slots is given back, so that a burst long ago costs an idle process nothing. */
 const KEPT_CAPACITY = 256;
+/** Of those given back the last one of this many slots is kept, for whoever has the next burst. */
+const SPARE_CAPACITY = 2048;
+
+/** Empty. */
+let spare: unknown[] | undefined;
 
 /** A queue in a ring that grows by doubling: first in, first out, with a look at and a take from any position. */
 export class Mailbox<T = unknown> {
@@ -22,6 +27,7 @@ export class Mailbox<T = unknown> {
     this.#head = (this.#head + 1) & (slots.length - 1);
     this.length -= 1;
     if (this.length === 0 && slots.length > KEPT_CAPACITY) {
+      if (slots.length === SPARE_CAPACITY) spare = slots;
       this.#slots = new Array(FIRST_CAPACITY);
       this.#head = 0;
     }
@@ -53,9 +59,17 @@ export class Mailbox<T = unknown> {
 
   #grow(): void {
     const old = this.#slots;
-    const grown: (T | undefined)[] = new Array(old.length * 2);
+    const grown = roomFor<T>(old.length * 2);
     for (let i = 0; i < this.length; i += 1) grown[i] = old[(this.#head + i) & (old.length - 1)];
     this.#slots = grown;
     this.#head = 0;
   }
+}
+
+function roomFor<T>(capacity: number): (T | undefined)[] {
+  if (spare === undefined || capacity < KEPT_CAPACITY || capacity > SPARE_CAPACITY)
+    return new Array(capacity);
+  const room = spare as (T | undefined)[];
+  spare = undefined;
+  return room;
 }

@@ -1,6 +1,6 @@
 import { ExitError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
-import { atom } from '../term/atom.ts';
+import { Atom, atom } from '../term/atom.ts';
 import { Pid, Ref } from '../term/identifiers.ts';
 import { ImproperList } from '../term/list.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
@@ -253,6 +253,8 @@ export class Requests {
     const { elements } = message;
     if (elements.length !== 2) return false;
     const tag = elements[0];
+    // Most messages of two are tagged so, and asking for an unlikely class takes longest.
+    if (tag instanceof Atom) return false;
     const ref = tag instanceof Ref ? tag : tag instanceof ImproperList ? tag.tail : undefined;
     if (!(ref instanceof Ref)) return false;
     const number = this.#refs.callNumberOf(ref);
