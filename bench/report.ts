@@ -11,6 +11,8 @@ export interface Machine {
   readonly cores: number;
   readonly memoryGiB: number;
   readonly system: string;
+  /** How the system's TCP paces; absent where it does not say. */
+  readonly congestionControl?: string;
   readonly node: string;
   readonly v8: string;
   readonly beamish: string;
@@ -28,11 +30,21 @@ export function describeMachine(erlInstalled: boolean): Machine {
     cores: availableParallelism(),
     memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
     system: `${type()} ${release()}`,
+    ...congestionControl(),
     node: process.versions.node,
     v8: process.versions.v8,
     beamish: manifest.version,
     ...(erlInstalled ? { otp: otpVersion() } : {}),
   };
+}
+
+/** Of this network namespace: `bbr` paces every segment by a timer, on the loopback too. */
+function congestionControl(): Pick<Machine, 'congestionControl'> {
+  try {
+    return { congestionControl: readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim() };
+  } catch {
+    return {};
+  }
 }
 
 function otpVersion(): string {
@@ -43,7 +55,9 @@ function otpVersion(): string {
 
 export function machineLines(machine: Machine): string {
   return [
-    `${machine.date}: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`,
+    `${machine.date}: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}${
+      machine.congestionControl === undefined ? '' : `, TCP ${machine.congestionControl}`
+    }`,
     `Beamish ${machine.beamish}, Node.js ${machine.node} (V8 ${machine.v8}), ${
       machine.otp === undefined ? 'no OTP installed' : `OTP ${machine.otp}`
     }`,

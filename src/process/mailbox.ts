@@ -1,10 +1,10 @@
 const FIRST_CAPACITY = 4;
 /** An emptied ring above this many slots is given back, so that a burst long ago costs an idle process nothing. */
 const KEPT_CAPACITY = 256;
-/** Of those given back the last one of this many slots is kept, for whoever has the next burst. */
-const SPARE_CAPACITY = 2048;
+/** Of those given back the longest up to this is kept, for whoever has the next burst. */
+const SPARE_CAPACITY = 4096;
 
-/** Empty. */
+/** All its slots are empty. */
 let spare: unknown[] | undefined;
 
 /** A queue in a ring that grows by doubling: first in, first out, with a look at and a take from any position. */
@@ -27,7 +27,7 @@ export class Mailbox<T = unknown> {
     this.#head = (this.#head + 1) & (slots.length - 1);
     this.length -= 1;
     if (this.length === 0 && slots.length > KEPT_CAPACITY) {
-      if (slots.length === SPARE_CAPACITY) spare = slots;
+      if (slots.length <= SPARE_CAPACITY && slots.length >= (spare?.length ?? 0)) spare = slots;
       this.#slots = new Array(FIRST_CAPACITY);
       this.#head = 0;
     }
@@ -67,8 +67,7 @@ export class Mailbox<T = unknown> {
 }
 
 function roomFor<T>(capacity: number): (T | undefined)[] {
-  if (spare === undefined || capacity < KEPT_CAPACITY || capacity > SPARE_CAPACITY)
-    return new Array(capacity);
+  if (spare === undefined || capacity < KEPT_CAPACITY || capacity > spare.length) return new Array(capacity);
   const room = spare as (T | undefined)[];
   spare = undefined;
   return room;

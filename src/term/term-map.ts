@@ -24,7 +24,8 @@ interface Bucketed<V> {
  */
 export class TermMap<V> {
   readonly #direct = new Map<unknown, V>();
-  readonly #buckets = new Map<string, Bucketed<V>[]>();
+  /** Nearly always one to a sketch, which then costs no list of its own. */
+  readonly #buckets = new Map<string, Bucketed<V> | Bucketed<V>[]>();
   #bucketed = 0;
 
   get size(): number {
@@ -58,8 +59,9 @@ export class TermMap<V> {
       return;
     }
     this.#bucketed += 1;
-    if (bucket === undefined) this.#buckets.set(hash, [{ key, value }]);
-    else bucket.push({ key, value });
+    if (bucket === undefined) this.#buckets.set(hash, { key, value });
+    else if (Array.isArray(bucket)) bucket.push({ key, value });
+    else this.#buckets.set(hash, [bucket, { key, value }]);
   }
 
   /** False when it was not there. */
@@ -71,8 +73,9 @@ export class TermMap<V> {
     const held = this.#find(bucket, key);
     if (bucket === undefined || held === undefined) return false;
     this.#bucketed -= 1;
-    if (bucket.length === 1) this.#buckets.delete(hash);
-    else bucket.splice(bucket.indexOf(held), 1);
+    if (!Array.isArray(bucket)) return this.#buckets.delete(hash);
+    bucket.splice(bucket.indexOf(held), 1);
+    if (bucket.length === 1) this.#buckets.set(hash, bucket[0]!);
     return true;
   }
 
@@ -84,17 +87,22 @@ export class TermMap<V> {
 
   *keys(): IterableIterator<unknown> {
     yield* this.#direct.keys();
-    for (const bucket of this.#buckets.values()) for (const { key } of bucket) yield key;
+    for (const bucket of this.#buckets.values()) for (const { key } of all(bucket)) yield key;
   }
 
   *values(): IterableIterator<V> {
     yield* this.#direct.values();
-    for (const bucket of this.#buckets.values()) for (const { value } of bucket) yield value;
+    for (const bucket of this.#buckets.values()) for (const { value } of all(bucket)) yield value;
   }
 
-  #find(bucket: Bucketed<V>[] | undefined, key: unknown): Bucketed<V> | undefined {
-    return bucket?.find((one) => equalTerms(one.key, key));
+  #find(bucket: Bucketed<V> | Bucketed<V>[] | undefined, key: unknown): Bucketed<V> | undefined {
+    if (Array.isArray(bucket)) return bucket.find((one) => equalTerms(one.key, key));
+    return bucket !== undefined && equalTerms(bucket.key, key) ? bucket : undefined;
   }
+}
+
+function all<T>(bucket: T | T[]): readonly T[] {
+  return Array.isArray(bucket) ? bucket : [bucket];
 }
 
 /** Whether a value is a term through and through, and so can be a key: a link between Beamish nodes carries more. */
