@@ -111,10 +111,10 @@ export interface NodeOptions {
    */
   readonly netTickIntensity?: number;
   /**
-   * How long the next bytes are waited for busily on a link from which one read follows the other, less than a quarter
-   * of a millisecond apart on the average; Erlang's schedulers wait likewise (`+sbwt`). Calls and long messages are several
-   * times as fast for it, and as long as they come one processor has no rest. Milliseconds, from 0 (never) to 1,000; never
-   * also on a machine with one processor. @default 0.25
+   * How long the next bytes are waited for busily on a link where reads follow each other closely, less than a quarter
+   * of a millisecond apart on the average of the last some; Erlang's schedulers wait likewise (`+sbwt`). Calls one after the
+   * other are several times as fast for it, long messages by a sixth, and as long as they come one processor has no rest.
+   * Milliseconds, from 0 (never) to 1,000; never also on a machine with one processor. @default 0.25
    */
   readonly busyWait?: number;
   /** How binaries that are valid UTF-8 arrive: as `string`, or like all others as `Uint8Array`. @default "text" */

@@ -324,15 +324,10 @@ describe('ticks', () => {
   });
 
   it('have their next bytes waited for as long as `busyWait` says', async () => {
-    const asked: (number | undefined)[] = [];
+    const asked: number[] = [];
     const env = platformEnv();
     const noting = (stream: Stream): Stream => {
-      const { start } = stream;
-      stream.start = (handlers) => {
-        // Nobody waits for a port mapper.
-        if (handlers.borrows === true) asked.push(handlers.busyWaitMs);
-        start.call(stream, handlers);
-      };
+      stream.waitBusily = (ms) => void asked.push(ms);
       return stream;
     };
     const streams: Streams = {
@@ -348,6 +343,10 @@ describe('ticks', () => {
       await a.connect(b.name);
     }
     expect(asked).toEqual([0.25, 0, 1.5]);
+    // Nor for who has the wrong cookie, or is a port mapper.
+    const stranger = await nodes.start({ env: { ...env, streams }, cookie: 'another' });
+    await expect(stranger.connect(b.name)).rejects.toThrow(HandshakeError);
+    expect(asked).toHaveLength(3);
   });
 
   it('give up a peer that says nothing, within a quarter of netTickTime', async () => {

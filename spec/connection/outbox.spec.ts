@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { BufferPool } from '../../src/codec/buffer-pool.ts';
 import { Outbox } from '../../src/connection/outbox.ts';
 import { BulkQueue } from '../../src/dist/bulk.ts';
 import type { Clock } from '../../src/env/clock.ts';
@@ -8,7 +9,7 @@ import { internPid } from '../../src/term/identifiers.ts';
 const PID = internPid('a@h', 1, 0, 1);
 
 /** A stream whose system takes what it is allowed to, and a clock whose turns and timers are run by hand. */
-function bench(highWaterBytes: number, bulk?: BulkQueue) {
+function bench(highWaterBytes: number, bulk?: BulkQueue, pool?: BufferPool) {
   const written: Buffer[] = [];
   const turns: (() => void)[] = [];
   const timers = new Map<number, () => void>();
@@ -51,7 +52,7 @@ function bench(highWaterBytes: number, bulk?: BulkQueue) {
       turns.push(fn);
     },
   };
-  const outbox = new Outbox(stream, clock, highWaterBytes, () => state.drained++, bulk);
+  const outbox = new Outbox(stream, clock, highWaterBytes, () => state.drained++, bulk, pool);
   return {
     outbox,
     stream,
@@ -140,7 +141,8 @@ describe('an outbox', () => {
       send(65_600);
       lengths.add(outbox.writer.buffer.length);
     }
-    expect([...lengths]).toEqual([1024 * 1024]);
+    // The first is outgrown before any is written, twice; none of the others is.
+    expect([...lengths]).toEqual([512 * 1024, 1024 * 1024]);
   });
 
   it('keeps the memory of a busy turn for the next, and not in a quiet one', () => {
@@ -163,8 +165,54 @@ describe('an outbox', () => {
     turn();
     expect(outbox.writer.buffer.length).toBe(64 * 1024);
     // The pool had it meanwhile.
-    for (let i = 0; i < 2; i++) send(65_600);
+    for (let i = 0; i < 8; i++) send(65_600);
     expect(outbox.writer.buffer).toBe(buffer);
+  });
+
+  it('takes back what the stream has done with between two writes, though it is never full and tells nothing', () => {
+    const { outbox, state, stream, turn } = bench(100_000_000);
+    const memory = new Set<ArrayBufferLike>();
+    stream.write = (bytes) => {
+      memory.add(bytes.buffer);
+      state.bufferedBytes += bytes.length;
+      return true;
+    };
+    for (const bytes of [10_000, 900_000]) {
+      memory.clear();
+      for (let i = 0; i < 200; i++) {
+        outbox.writer.bytes(new Uint8Array(bytes));
+        outbox.wrote();
+        turn();
+        // As over TLS, where nothing has left yet when a write returns.
+        state.bufferedBytes = 0;
+      }
+      expect(memory.size).toBeLessThan(6);
+    }
+  });
+
+  it('gives a link that says little small buffers, be its stream ever so slow', () => {
+    const { outbox, state, send, turn } = bench(100_000_000);
+    state.takes = false;
+    const memory = new Set<Buffer>();
+    for (let i = 0; i < 3_000; i++) {
+      send(50);
+      turn();
+      memory.add(outbox.writer.buffer);
+    }
+    expect([...memory].map(({ length }) => length)).toEqual(new Array(memory.size).fill(64 * 1024));
+    expect(memory.size).toBeLessThan(5);
+  });
+
+  it('gives nothing to others that its stream may still have to send after the end', () => {
+    const pool = new BufferPool();
+    const { outbox, state, send, turn } = bench(100_000_000, undefined, pool);
+    state.takes = false;
+    for (let i = 0; i < 4; i++) send(65_600);
+    outbox.flushAll();
+    const { buffer } = outbox.writer;
+    outbox.close();
+    turn();
+    for (let i = 0; i < 10; i++) expect(pool.take(buffer.length)).not.toBe(buffer);
   });
 
   it('lets go of the memory of a very long frame', () => {

@@ -339,7 +339,7 @@ describe('messages above 256 KiB between nodes of ours', () => {
     expect(wire.all().map(sizes)).toEqual([['send', us, them, 1024 * KIB]]);
     const [first, ...rest] = cut(wire);
     expect(first).toBeLessThan(130);
-    expect(rest).toEqual([262_145, 262_145, 262_145, 262_142]);
+    expect(rest).toEqual([209_716, 209_716, 209_716, 209_716, 209_713]);
     expect(wire.bulk.bytes).toBe(0);
   });
 
@@ -362,7 +362,37 @@ describe('messages above 256 KiB between nodes of ours', () => {
       ['send', us, them, 300 * KIB],
       ['send', us, them, 500 * KIB],
     ]);
-    expect(Math.max(...cut(wire))).toBeLessThan(1.5 * 256 * KIB);
+    // Of the first the tuple and two parts, of the second two; none longer than 256 KiB.
+    expect(wire.frames).toHaveLength(1 + 2 + 1 + 2);
+    expect(Math.max(...cut(wire))).toBeLessThanOrEqual(256 * KIB + 1);
+  });
+
+  it('are no longer than a frame may be, however they are cut', () => {
+    const frameBytes = 300 * KIB;
+    for (let above = -60; above <= 0; above++) {
+      const wire = new Wire({ packed, frameBytes });
+      const { encoder, writer } = wire;
+      encoder.sendSender(writer, us, them, data(frameBytes + above - 200));
+      // Held behind the first.
+      try {
+        encoder.sendSender(writer, us, them, data(frameBytes + above));
+      } catch (error) {
+        expect(error).toBeInstanceOf(EncodeError);
+      }
+      wire.all();
+      expect(Math.max(...wire.frames)).toBeLessThanOrEqual(frameBytes);
+    }
+  });
+
+  it('are no small frames beside which others are fed less', () => {
+    const wire = new Wire({ packed });
+    const { encoder, writer, bulk } = wire;
+    encoder.sendSender(writer, us, them, data(300 * KIB));
+    expect(bulk.longBytes).toBe(writer.position);
+    encoder.sendSender(writer, other, them, data(200 * KIB));
+    expect(bulk.longBytes).toBe(writer.position);
+    encoder.sendSender(writer, other, them, data(10));
+    expect(bulk.longBytes).toBeLessThan(writer.position);
   });
 
   it('of any senders and lengths arrive whole and in the order of each', () => {

@@ -161,17 +161,17 @@ describe('a TCP stream', () => {
       const flooded = async (busyWaitMs: number): Promise<() => Promise<void>> => {
         let read = 0;
         let wake = (): void => {};
-        const listener = await streams.listen({ host: LOOPBACK, port: 0 }, (stream) =>
+        const listener = await streams.listen({ host: LOOPBACK, port: 0 }, (stream) => {
           stream.start({
             borrows,
-            busyWaitMs,
             data: (bytes) => {
               read += bytes.length;
               wake();
             },
             closed: () => wake(),
-          }),
-        );
+          });
+          stream.waitBusily?.(busyWaitMs);
+        });
         const socket = connect({ host: LOOPBACK, port: listener.port, noDelay: true });
         const moves = (): Promise<void> =>
           new Promise((resolve) => {

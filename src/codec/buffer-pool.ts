@@ -2,8 +2,8 @@ import { ownMemory } from './own-memory.ts';
 
 /** What an idle link has. */
 const SMALLEST_BYTES = 64 * 1024;
-/** What a busy one has, at once: growing in small steps would copy each byte once more. */
-const BUSY_BYTES = 1024 * 1024;
+/** The next longer one: growing in small steps would copy each byte once more. */
+const LONG_BYTES = 512 * 1024;
 /** Longer ones are not kept: what comes seldom need not be fast. */
 const LONGEST_BYTES = 4 * 1024 * 1024;
 /** All that is kept. */
@@ -36,11 +36,11 @@ export class BufferPool {
   }
 }
 
-/** Few sizes, so that what comes back fits what is asked for: 64 KiB, 1, 2 and 4 MiB, beyond that the size itself. */
+/** Few sizes, so that what comes back fits what is asked for: 64 and 512 KiB, 1, 2 and 4 MiB, beyond that the size itself. */
 function sizeFor(bytes: number): number {
   if (bytes > LONGEST_BYTES) return bytes;
   if (bytes <= SMALLEST_BYTES) return SMALLEST_BYTES;
-  let size = BUSY_BYTES;
+  let size = LONG_BYTES;
   while (size < bytes) size *= 2;
   return size;
 }

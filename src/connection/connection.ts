@@ -120,7 +120,6 @@ export class Connection {
     stream.start({
       // The framer copies what it keeps.
       borrows: true,
-      busyWaitMs: setup.busyWaitMs,
       data: (chunk) => this.#data(chunk),
       drain: () => this.#up?.outbox.drain(),
       closed: (error) => this.#streamClosed(error),
@@ -311,7 +310,9 @@ export class Connection {
   // ---- from handshake to link, and to the end
 
   #becomeUp(action: UpAction): void {
-    const { limits, clock, netTickTimeMs } = this.#setup;
+    const { limits, clock, netTickTimeMs, busyWaitMs } = this.#setup;
+    // Not before: whoever has not proven the cookie is to cost little.
+    this.#stream.waitBusily?.(busyWaitMs);
     const up: Link = new Link(this.#setup, this.#stream, action, {
       outgoing: this.outgoing,
       reads: () => this.#reads,

@@ -11,23 +11,26 @@ import type { Stream } from '../env/streams.ts';
 const FLUSH_BYTES = 512 * 1024;
 /** And past this where a mark lies below that: what the system would take is not to count as waiting. */
 const LEAST_FLUSH_BYTES = 128 * 1024;
-/** A buffer that the stream has not taken goes on being filled while it has this much room, and that of the last write. */
+/**
+ * A buffer that the stream has not taken goes on being filled while it has this much room, a quarter of it at most, and
+ * that of the last write.
+ */
 const ROOM_BYTES = 64 * 1024;
 /** What a turn that says little is written to. */
 const FIRST_BYTES = 64 * 1024;
 /** A buffer that a very long frame has made longer is not kept. */
 const LONG_BYTES = 1024 * 1024;
 /**
- * Fragments that are handed to the stream in one turn, in bytes. While they leave, small frames queue behind no more
+ * Fragments that are handed to the stream in one turn, in bytes, with their heads: half a MiB. While they leave, small frames queue behind no more
  * than this; weighed against turns of the event loop per megabyte.
  */
-const BULK_BYTES = 512 * 1024;
+const BULK_BYTES = 513 * 1024;
 /**
  * While others send small frames on the link, fragments get this much of each millisecond: 256 MiB/s. More would fill
  * the systems' buffers on the way, which hold tens of megabytes, with what a slower reader has yet to read; and small
  * frames queue behind that.
  */
-const POLITE_BYTES = 256 * 1024;
+const POLITE_BYTES = 257 * 1024;
 const POLITE_PAUSE_MS = 1;
 /** How long after a small frame others are taken to follow. */
 const POLITE_FOR_MS = 25;
@@ -146,9 +149,10 @@ export class Outbox {
     const { writer } = this;
     const bulk = this.#bulk;
     if (bulk !== undefined && bulk.bytes > 0) {
-      if (bytes > bulk.begunBytes) this.#smallAtMs = this.#clock.nowMs();
-      bulk.begunBytes = 0;
+      if (bytes > bulk.longBytes) this.#smallAtMs = this.#clock.nowMs();
+      bulk.longBytes = 0;
     }
+    this.#takeBack();
     this.writtenBytes += bytes;
     this.writes++;
     this.#stream.write(writer.buffer.subarray(this.#givenTo, writer.position));
@@ -190,9 +194,10 @@ export class Outbox {
       this.#feed(polite ? POLITE_BYTES : BULK_BYTES);
       if (polite) this.#pause = this.#clock.setTimeout(this.#onPause, POLITE_PAUSE_MS);
     }
+    const { writer } = this;
     const isQuiet = this.writtenBytes - this.#writtenBefore < FIRST_BYTES;
     this.#writtenBefore = this.writtenBytes;
-    if (isQuiet && this.#unsentBytes === 0) this.#keepAtMost(FIRST_BYTES);
+    if (isQuiet && writer.position === 0 && this.#stream.bufferedBytes === 0) this.#keepAtMost(FIRST_BYTES);
     if (this.#aboveHighWater) this.#lookAgain();
   };
 
@@ -211,14 +216,15 @@ export class Outbox {
    *
    * @param room - what is likely to be written next: a buffer that outgrows itself copies what the stream has already
    */
-  #reuse(room = ROOM_BYTES): void {
+  #reuse(room = 0): void {
     const { writer } = this;
     this.#unsentBytes = this.#stream.bufferedBytes;
     if (this.#unsentBytes > 0) {
-      const left = writer.buffer.length - writer.position;
-      if (left >= Math.max(room, ROOM_BYTES) || this.#newBytes > 0) return;
+      const { length } = writer.buffer;
+      const left = length - writer.position;
+      if (left >= Math.max(room, Math.min(ROOM_BYTES, length / 4)) || this.#newBytes > 0) return;
       this.#lent.push(writer.buffer);
-      writer.renew(this.#pool.take(LONG_BYTES));
+      writer.renew(this.#pool.take(room < FIRST_BYTES ? FIRST_BYTES : LONG_BYTES));
       this.#givenTo = 0;
       return;
     }
@@ -226,15 +232,23 @@ export class Outbox {
       this.#forget();
       this.#keepAtMost(LONG_BYTES);
     }
-    if (this.#lent.length === 0) return;
+    this.#takeBack();
+  }
+
+  /**
+   * Takes back what the stream has done with since the last look: over TLS nothing has left yet when a write returns, and
+   * a stream that is never full tells nothing.
+   */
+  #takeBack(): void {
+    if (this.#lent.length === 0 || this.#stream.bufferedBytes > 0) return;
     for (const buffer of this.#lent) this.#pool.give(buffer);
     this.#lent = [];
   }
 
-  /** Gives a longer buffer back, in which nothing waits and which the stream has done with. */
+  /** Gives a longer buffer back. Not while anything waits in it, or the stream may have to send what was in it. */
   #keepAtMost(bytes: number): void {
     const { writer } = this;
-    if (writer.position > 0 || writer.buffer.length <= bytes) return;
+    if (writer.buffer.length <= bytes) return;
     this.#pool.give(writer.buffer);
     writer.renew(this.#pool.take(FIRST_BYTES));
   }
@@ -244,7 +258,10 @@ export class Outbox {
     const bulk = this.#bulk!;
     const pieces = this.#pieces;
     const before = this.writtenBytes;
-    while (!bulk.isEmpty && this.writtenBytes - before < atMost) {
+    this.#takeBack();
+    while (!bulk.isEmpty) {
+      const bytes = this.writtenBytes - before;
+      if (bytes > 0 && bytes + bulk.nextBytes > atMost) break;
       const whole = bulk.next(this.#take);
       if (whole !== undefined) this.#lent.push(whole);
     }

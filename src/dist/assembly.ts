@@ -71,8 +71,8 @@ class Unfinished {
   }
 
   #grow(pieceBytes: number, needed: number, limitBytes: number): void {
-    // Every fragment but the last is as long as the first, from a real node. The second of two is short, as a rule: a
-    // binary that is just too long for one, since programs like powers of two.
+    // Every fragment but the last is as long as the first, from a real node; from ours, as the second. The second of two is
+    // short, as a rule, from a real node: a binary that is just too long for one, since programs like powers of two.
     const missing = this.fragment - 2;
     const expected = needed + (missing === 1 && this.bytes === 0 ? SHORT_BYTES : missing * pieceBytes);
     const room = Math.min(expected, needed * ROOM_AHEAD, limitBytes);

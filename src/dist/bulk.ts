@@ -3,7 +3,7 @@ import { Pid } from '../term/identifiers.ts';
 
 /** Data of each fragment but the last, as real nodes cut. */
 export const FRAGMENT_DATA_BYTES = 65_536;
-/** About the same between nodes of ours, which have each other's word: each fragment costs two pieces of a write. */
+/** The most between nodes of ours: each fragment costs two pieces of a write. */
 export const OWN_FRAGMENT_DATA_BYTES = 4 * FRAGMENT_DATA_BYTES;
 /** 131, 69 or 70, sequence u64, fragment u64. */
 export const FRAGMENT_HEAD_BYTES = 18;
@@ -45,8 +45,8 @@ export class BulkQueue {
   bytes = 0;
   /** The longest message since nothing waited: what a limit on waiting bytes must leave room for. */
   longestBytes = 0;
-  /** Bytes of first fragments that were written where other frames are; whoever sends those sets it to 0. */
-  begunBytes = 0;
+  /** Bytes of first fragments and long frames that were written where small ones are; whoever sends those sets it to 0. */
+  longBytes = 0;
   readonly #lanes = new Map<Pid, Lane>();
   readonly #behindAll: Item[] = [];
   #numbers = 0;
@@ -54,6 +54,13 @@ export class BulkQueue {
 
   get isEmpty(): boolean {
     return this.#lanes.size === 0;
+  }
+
+  /** Data of what `next` would give out. Not when empty. */
+  get nextBytes(): number {
+    const [, lane] = this.#lanes.entries().next().value!;
+    const { data, at, fragment, fragmentBytes } = lane.items[0]!;
+    return fragment === 0 ? data.length : Math.min(fragmentBytes, data.length - at);
   }
 
   /** Whether a frame of this sender must wait here to keep its place. */

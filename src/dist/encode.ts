@@ -373,7 +373,8 @@ export class DistEncoder {
     if (this.#held) {
       this.#bulk!.frame(this.#from!, Buffer.from(buffer.subarray(start, w.position)));
       w.position = start;
-    }
+    } else if (bytes > FRAGMENT_DATA_BYTES + WHOLE_ABOVE_BYTES && this.#bulk !== undefined)
+      this.#bulk.longBytes += w.position - start;
     return true;
   }
 
@@ -390,11 +391,12 @@ export class DistEncoder {
     const data = w.cut(bodyAt);
     w.position = start;
     if (this.#held) {
-      bulk.message(from, data, 0, this.#fragmentBytes(data.length));
+      // At least two: in one alone, head and all, it could be longer than a frame may be.
+      bulk.message(from, data, 0, this.#fragmentBytes(data.length, 2));
       return true;
     }
     const restBytes = data.length - firstBytes;
-    const fragmentBytes = this.#fragmentBytes(restBytes);
+    const fragmentBytes = this.#fragmentBytes(restBytes, 1);
     const indexes = this.#indexes;
     const header = FRAGMENT_HEAD_BYTES + (indexes === undefined ? 1 : indexes.headerBytes);
     w.reserve(4 + header + firstBytes);
@@ -405,15 +407,15 @@ export class DistEncoder {
     else indexes.write(w.buffer, start + 4 + FRAGMENT_HEAD_BYTES);
     w.position = start + 4 + header;
     w.bytes(data.subarray(0, firstBytes));
-    bulk.begunBytes += w.position - start;
+    bulk.longBytes += w.position - start;
     bulk.message(from, data, firstBytes, fragmentBytes);
     return true;
   }
 
   /** Data of each fragment but the last for so much of it: as real nodes cut, or, between ours, in equal parts. */
-  #fragmentBytes(bytes: number): number {
+  #fragmentBytes(bytes: number, leastParts: number): number {
     if (this.packed === undefined) return FRAGMENT_DATA_BYTES;
-    return Math.ceil(bytes / Math.max(1, Math.round(bytes / OWN_FRAGMENT_DATA_BYTES)));
+    return Math.ceil(bytes / Math.max(leastParts, Math.ceil(bytes / OWN_FRAGMENT_DATA_BYTES)));
   }
 
   #check(w: ByteWriter, start: number, bytes: number): void {

@@ -112,8 +112,6 @@ export interface StreamHandlers {
   data(chunk: Uint8Array): void;
   /** `data` is done with a chunk when it returns: the next bytes may come in the same memory. @default false */
   readonly borrows?: boolean;
-  /** Where reads follow each other closely, the next may be waited for busily, so long. A platform may ignore it. @default 0 */
-  readonly busyWaitMs?: number;
   /** `bufferedBytes` fell to zero after `write` had returned false. */
   drain?(): void;
   /** The other side finished or the stream broke (`error`). Nothing fires after it. */
@@ -128,6 +126,8 @@ export interface Stream {
   /** Over TLS, what the other side has shown, verified if that was asked for; undefined when it has shown none. */
   readonly peerCertificate?: PeerCertificate | undefined;
   start(handlers: StreamHandlers): void;
+  /** From now on the next read is waited for busily, so long, where one follows the other closely. Absent where nobody can. */
+  waitBusily?(ms: number): void;
   /**
    * Queues bytes, which must not be changed before `bufferedBytes` is 0 again. Returns false when more than the
    * system's buffer waits (call `drain` follows). After the end it does nothing and returns false.

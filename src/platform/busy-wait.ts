@@ -45,7 +45,7 @@ export class BusyWait {
     this.#nextTurn(this.#turn);
   }
 
-  /** Nobody waits any more. */
+  /** Nobody waits, until something is read. */
   end(): void {
     this.#untilMs = 0;
   }

@@ -238,8 +238,6 @@ class TcpStream implements Stream {
       queueMicrotask(() => handlers.closed(this.#error));
       return;
     }
-    const { busyWaitMs = 0 } = handlers;
-    if (busyWaitMs > 0 && MAY_WAIT_BUSILY) this.#busyWait = new BusyWait(busyWaitMs, nowMs, setImmediate);
     if (handlers.borrows !== true || !this.#lend(handlers)) {
       this.#socket.on('data', (chunk: Buffer) => {
         handlers.data(chunk);
@@ -247,6 +245,10 @@ class TcpStream implements Stream {
       });
     }
     if (handlers.drain) this.#socket.on('drain', () => handlers.drain?.());
+  }
+
+  waitBusily(ms: number): void {
+    if (ms > 0 && MAY_WAIT_BUSILY) this.#busyWait = new BusyWait(ms, nowMs, setImmediate);
   }
 
   /**
@@ -273,8 +275,11 @@ class TcpStream implements Stream {
         callback: (length) => {
           handlers.data(LENT.subarray(0, length));
           const rests = this.#moderation.read(length, writes, nowMs);
-          if (rests) this.#startRest();
-          else this.#busyWait?.read();
+          if (!rests) this.#busyWait?.read();
+          else {
+            this.#busyWait?.end();
+            this.#startRest();
+          }
           return !rests;
         },
       },

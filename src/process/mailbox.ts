@@ -67,7 +67,12 @@ export class Mailbox<T = unknown> {
 }
 
 function roomFor<T>(capacity: number): (T | undefined)[] {
-  if (spare === undefined || capacity < KEPT_CAPACITY || capacity > spare.length) return new Array(capacity);
+  const isFit =
+    spare !== undefined &&
+    capacity >= KEPT_CAPACITY &&
+    capacity <= spare.length &&
+    capacity * 4 >= spare.length;
+  if (!isFit) return new Array(capacity);
   const room = spare as (T | undefined)[];
   spare = undefined;
   return room;
