@@ -148,8 +148,8 @@ export class Outbox {
     if (bytes === 0 || this.#closed) return;
     const { writer } = this;
     const bulk = this.#bulk;
-    if (bulk !== undefined && bulk.bytes > 0) {
-      if (bytes > bulk.longBytes) this.#smallAtMs = this.#clock.nowMs();
+    if (bulk !== undefined) {
+      if (bulk.bytes > 0 && bytes > bulk.longBytes) this.#smallAtMs = this.#clock.nowMs();
       bulk.longBytes = 0;
     }
     this.#takeBack();
