@@ -230,7 +230,10 @@ export class ActorBehaviour implements Behaviour {
   #handleMessage(message: unknown): unknown {
     const hooks = this.#hooks;
     if (hooks !== undefined) {
-      for (const { guard, handler } of hooks.onMessage) {
+      const { onMessage } = hooks;
+      // By index: an iterator costs as much as the rest of this.
+      for (let i = 0; i < onMessage.length; i += 1) {
+        const { guard, handler } = onMessage[i]!;
         if (guard === undefined || guard(message)) return handler(message);
       }
     }

@@ -156,6 +156,7 @@ export class ProcessSystem {
         : what.behave(process, args);
     if (options?.mailbox !== undefined) process.extra.limit = options.mailbox;
     this.#processes.add(process);
+    process.pid.resident = process;
     if (name !== undefined) this.#names.set(name, process);
     this.scheduler.enqueue(process);
     return process;
@@ -168,6 +169,9 @@ export class ProcessSystem {
 
   /** The live process of this pid. @internal */
   lookup(pid: Pid): Process | undefined {
+    // Nearly always: equal pids are one object. The table is for those that a program made itself.
+    const { resident } = pid;
+    if (resident?.system === this) return resident as Process;
     if (pid.node !== this.node || pid.creation !== this.creation) return undefined;
     return this.#processes.get(pid.serial * 0x8000 + pid.id);
   }
@@ -399,6 +403,7 @@ export class ProcessSystem {
   /** Takes a process that ends off the books. @internal */
   forget(process: Process): void {
     this.#processes.delete(process.number);
+    process.pid.resident = undefined;
   }
 
   /** Frees the names of a process that ended, and takes it from those who watch nodes. @internal */

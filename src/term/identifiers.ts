@@ -1,6 +1,11 @@
 import { INSPECT, PRINT } from './print.ts';
 import { WeakTable } from './weak-table.ts';
 
+/** What runs under a pid, as far as a pid need know: whose it is. */
+export interface Resident {
+  readonly system: object;
+}
+
 /**
  * The address of a process. `T` is what answers there (an actor, or a plain interface of methods); it exists for
  * the type checker only and is invariant.
@@ -20,6 +25,8 @@ export class Pid<T = unknown> {
   wire: Uint8Array | undefined = undefined;
   /** Whether `internPid` would find this object. @internal */
   interned = false;
+  /** Private, so that whoever prints or serialises a pid does not come upon the process behind it. */
+  #resident: Resident | undefined = undefined;
   /** Never set; carries the type. */
   declare readonly __answers?: (type: T) => T;
 
@@ -29,6 +36,18 @@ export class Pid<T = unknown> {
     this.id = id;
     this.serial = serial;
     this.creation = creation;
+  }
+
+  /**
+   * The process of this pid while it lives in this program; whoever runs it keeps it here. Several nodes may run in one
+   * program, a node's earlier life among them: ask whose it is. @internal
+   */
+  get resident(): Resident | undefined {
+    return this.#resident;
+  }
+
+  set resident(resident: Resident | undefined) {
+    this.#resident = resident;
   }
 
   [PRINT](): string {
