@@ -14,7 +14,7 @@ const MAX_TURN_MS = 4;
 /** The clock is read once per so many pieces of work, since reading it costs as much as a message: */
 const WORK_PER_LOOK = 8;
 /** and once per so many where the last few took no longer than this. */
-const QUICK_WORK_PER_LOOK = 32;
+const QUICK_WORK_PER_LOOK = 16;
 const QUICK_MS = 0.05;
 
 /** A reaction to it is a microtask, for a third of what the platform's `queueMicrotask` costs. */
