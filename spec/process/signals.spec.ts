@@ -5,7 +5,7 @@ import type { Self } from '../../src/process/self.ts';
 import type { ProcessSystem } from '../../src/process/system.ts';
 import type { Down, Exit } from '../../src/process/system-messages.ts';
 import { atom } from '../../src/term/atom.ts';
-import type { Pid } from '../../src/term/identifiers.ts';
+import { Pid } from '../../src/term/identifiers.ts';
 import { tuple } from '../../src/term/tuple.ts';
 import { Director, type Stage as DirectorStage, normal } from './director.ts';
 import { keeper } from './puppet.ts';
@@ -252,12 +252,30 @@ describe('signals between nodes', () => {
     const later = world.start('a@one', { creation: 8 });
     const c = new Puppet(later);
     expect(c.pid.id).toBe(a.pid.id);
-    later.signals.exit2From(b.pid, a.pid, atom('kill'));
     later.deliver(a.pid, 'hello');
     await settled();
-    expect(c.alive).toBe(true);
+    later.signals.exit2From(b.pid, a.pid, atom('kill'));
+    await settled();
+    expect([one.count, later.count, c.alive]).toEqual([1, 1, true]);
     expect(c.heard).toEqual([]);
+    // The earlier life may still be in this program, its process behind the very pid.
+    expect(a.heard).toEqual([]);
     expect(two.isAlive(b.pid) && one.isAlive(a.pid)).toBe(true);
+  });
+
+  it('finds a process by its own pid and by one made of the same parts, while it lives, and shows it to nobody else', async () => {
+    const { one, a } = pair();
+    const { pid } = a;
+    const made = new Pid(pid.node, pid.id, pid.serial, pid.creation);
+    one.send(pid, 'by its own');
+    one.send(made, 'by another');
+    await settled();
+    expect(a.heard).toEqual(['by its own', 'by another']);
+    expect(Object.keys(JSON.parse(JSON.stringify(pid)))).toEqual(
+      Object.keys(JSON.parse(JSON.stringify(made))),
+    );
+    one.exit(pid, 'kill');
+    expect([one.isAlive(pid), one.isAlive(made), pid.resident]).toEqual([false, false, undefined]);
   });
 });
 
