@@ -7,7 +7,7 @@ import type { NodeView } from './kernel/system-processes.ts';
 import { type PeerInfo, peerInfo } from './node-events.ts';
 import { type NodeOptions, type ResolvedOptions, resolveAddress, resolveOptions } from './options.ts';
 import { platformEnv } from './platform/index.ts';
-import { checkSpawnOn, checkWaiting } from './process/checks.ts';
+import { checkEndless, checkSpawnOn, checkWaiting } from './process/checks.ts';
 import { makeClient } from './process/client.ts';
 import { type AnyDestination, type AnyPid, at, type Destination } from './process/destination.ts';
 import { Mfa } from './process/mfa.ts';
@@ -253,7 +253,7 @@ export class Node {
    * cannot travel
    */
   watch<T>(to: Destination<T>, options?: WatchOptions): AsyncIterableIterator<MethodResult<T, 'snapshot'>> {
-    return new Watch(this.#rooms.processes, to, [options?.signal]) as AsyncIterableIterator<never>;
+    return new Watch(this.#rooms.processes, to, options) as AsyncIterableIterator<never>;
   }
 
   /** Sends an exit signal, as exit/2 does: `kill` cannot be refused. */
@@ -375,8 +375,9 @@ export class Node {
    * when the node cannot be reached any more.
    * @throws the reason of the signal when it is aborted
    */
-  drained(node: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return this.#rooms.drained(node, options.signal);
+  async drained(node: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    checkEndless(options);
+    await this.#rooms.drained(node, options.signal);
   }
 
   /** Names that the port mapper of a host knows, with their ports; this machine's when `host` is absent. */

@@ -83,7 +83,7 @@ afterEach(async () => {
 
 const call = (from: ProcessSystem, to: AnyDestination, method: string, ...args: unknown[]) =>
   from.callMethod(from.outside, to, method, args);
-const watch = (from: ProcessSystem, to: Pid, signal?: AbortSignal) => new Watch(from, to, [signal]);
+const watch = (from: ProcessSystem, to: Pid, signal?: AbortSignal) => new Watch(from, to, {}, signal);
 const failure = (promise: Promise<unknown>): Promise<ExitError> =>
   promise.then(
     () => Promise.reject(new Error('it did not fail')),

@@ -40,6 +40,9 @@ const WITHOUT_BEAM = ['spec/interop/netns*.spec.ts'];
 /** Peers that are installed programs (erl_call, Jinterface, ei), and BEAMs in network namespaces. */
 const INSTALLED_ONLY = ['spec/interop/strangers.spec.ts', 'spec/interop/splits.spec.ts'];
 
+/** The releases of the README's table. */
+const ALL = ['23', '25', '27', '29'];
+
 const given = process.argv.slice(2);
 const releases = given.filter((argument) => /^\d+$/.test(argument));
 const unknown = given.filter((argument) => !releases.includes(argument) && argument !== '--write');
@@ -47,7 +50,7 @@ if (unknown.length > 0) {
   console.error(`expected releases of OTP, as in 23 27 29, and --write; got ${unknown.join(' ')}`);
   process.exit(2);
 }
-if (releases.length === 0) releases.push('23', '25', '27', '29');
+if (releases.length === 0) releases.push(...ALL);
 
 const ASK = 'io:format("~s ~s", [erlang:system_info(otp_release), erlang:system_info(version)]), halt().';
 
@@ -86,7 +89,9 @@ try {
 
 const table = render();
 console.log(`\n${table}`);
-if (given.includes('--write')) {
+if (given.includes('--write') && columns.length < ALL.length)
+  console.error(`README.md is left as it is: its table has a column for each of ${ALL.join(', ')}`);
+else if (given.includes('--write')) {
   const text = readFileSync(README, 'utf8');
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`README.md has no lines "${BEGIN}" and "${END}"`);

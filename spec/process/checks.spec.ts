@@ -161,6 +161,30 @@ describe('what is given wrongly', () => {
     },
   );
 
+  it.each([
+    [{ timeout: 5 }, /unknown option timeout; known are: signal/],
+    [{ signal: 5 }, /signal: expected an AbortSignal, got 5/],
+    ['soon', /expected an object of options/],
+  ])(
+    'as what ends a wait without a time-out, or a watch, is an OptionsError: %o',
+    async (options, message) => {
+      const node = await nodes.start();
+      const pid = node.spawn(Idle);
+      const outcome = await new Promise<unknown>((resolve) => {
+        node.spawn((self) => {
+          expect(() => self.watch(pid, loose(options))).toThrow(message);
+          expect(() => self.demonitor(self.monitor(pid), loose({ flash: true }))).toThrow(
+            /unknown option flash/,
+          );
+          resolve(self.drained(node.name, loose(options)).catch((error: unknown) => error));
+        });
+      });
+      expect(outcome).toMatchObject({ code: 'OptionsError', message: expect.stringMatching(message) });
+      expect(() => node.watch(pid, loose(options))).toThrow(message);
+      await expect(node.drained(node.name, loose(options))).rejects.toThrow(message);
+    },
+  );
+
   it('to a spawn on a node is an OptionsError, be it this node or another', async () => {
     const node = await nodes.start();
     const self = await new Promise<Self>((resolve) => {

@@ -109,6 +109,16 @@ export function checkWaiting(options: unknown): void {
   checkKnown(options, '', WAITING);
   const { timeout, signal } = options as { readonly timeout?: unknown; readonly signal?: unknown };
   if (timeout !== undefined) checkMs('timeout', timeout, true);
+  checkSignal(signal);
+}
+
+/** @throws OptionsError unless these say what may end a wait that has no time-out, and nothing else */
+export function checkEndless(options: unknown): void {
+  checkKnown(options, '', ['signal']);
+  checkSignal((options as { readonly signal?: unknown }).signal);
+}
+
+function checkSignal(signal: unknown): void {
   if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function')
     throw new OptionsError('signal', `signal: expected an AbortSignal, got ${show(signal)}`);
 }

@@ -2,7 +2,7 @@ import { ExitError, NotSpawnableError } from '../errors.ts';
 import { checkKnown } from '../option-checks.ts';
 import { atom } from '../term/atom.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
-import { checkMs, checkSpawnOn } from './checks.ts';
+import { checkEndless, checkMs, checkSpawnOn } from './checks.ts';
 import { makeClient } from './client.ts';
 import { type AnyDestination, type AnyPid, At, type Destination, Global } from './destination.ts';
 import { deadError } from './ends.ts';
@@ -133,11 +133,11 @@ export class Self {
    * is so, and when the node cannot be reached any more.
    * @throws ExitError when this process ends first; the reason of the signal when it is aborted
    */
-  drained(node: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async drained(node: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    checkEndless(options);
     const process = this.#process;
-    if (process.state === DEAD) return Promise.reject(deadError(process));
-    const { sink } = process.system;
-    return sink.drained?.(node, this.signal, options.signal) ?? Promise.resolve();
+    if (process.state === DEAD) throw deadError(process);
+    await process.system.sink.drained?.(node, this.signal, options.signal);
   }
 
   /** Calls a method and waits for its answer, 5,000 ms at most. */
@@ -180,7 +180,7 @@ export class Self {
 
   /** Snapshots of a statechart, the first at once, then the latest after each change; see `node.watch`. */
   watch<T>(to: Destination<T>, options?: WatchOptions): AsyncIterableIterator<MethodResult<T, 'snapshot'>> {
-    const watch = new Watch(this.#live().system, to, [this.signal, options?.signal]);
+    const watch = new Watch(this.#live().system, to, options, this.signal);
     return watch as AsyncIterableIterator<never>;
   }
 
@@ -324,10 +324,11 @@ export class Self {
   }
 
   /** Stops watching. False when the monitor is gone: its `Down` may be in the mailbox; `flush` takes that out. */
-  demonitor(ref: Ref, options?: { readonly flush?: boolean }): boolean {
+  demonitor(ref: Ref, options: { readonly flush?: boolean } = {}): boolean {
+    checkKnown(options, '', ['flush']);
     const process = this.#live();
     const watched = process.system.signals.demonitor(process, ref);
-    if (!watched && options?.flush === true)
+    if (!watched && options.flush === true)
       process.discard((m) => m instanceof Down && m.ref.key === ref.key);
     return watched;
   }

@@ -2,6 +2,7 @@ import { ExitError } from '../errors.ts';
 import { atom } from '../term/atom.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
 import { Tuple } from '../term/tuple.ts';
+import { checkEndless } from './checks.ts';
 import { type AnyDestination, describeDestination } from './destination.ts';
 import { deadError } from './ends.ts';
 import type { Process } from './process.ts';
@@ -46,10 +47,12 @@ export class Watch implements AsyncIterableIterator<unknown> {
   #turns: Turn[] = [];
   #ended: { error: unknown } | undefined = undefined;
 
-  constructor(system: ProcessSystem, to: AnyDestination, signals: readonly (AbortSignal | undefined)[]) {
+  /** @param own - ends the watching as well */
+  constructor(system: ProcessSystem, to: AnyDestination, options: WatchOptions = {}, own?: AbortSignal) {
+    checkEndless(options);
     this.#system = system;
     this.#to = to;
-    this.#signals = signals.filter((signal) => signal !== undefined);
+    this.#signals = [own, options.signal].filter((signal) => signal !== undefined);
   }
 
   [Symbol.asyncIterator](): this {
