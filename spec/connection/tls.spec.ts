@@ -269,7 +269,9 @@ describe('checkNodeName', () => {
     });
     const told = await refused(liar, a);
     expect(told).toMatchObject({ code: 'HandshakeError', message: expect.stringContaining('not_allowed') });
-    expect(logged()).toMatch(/is not allowed: its certificate is not for a node of this name/);
+    expect(logged()).toMatch(
+      / at 127.0.0.1:\d+ is not allowed: its certificate is not for a node of this name/,
+    );
     expect(await a.ping(liar.name)).toBe('pang');
   });
 
@@ -292,6 +294,55 @@ describe('checkNodeName', () => {
       [c.name, HOSTS],
       [c.name, HOSTS],
     ]);
+  });
+
+  // Asked while a stranger's bytes are read: what escaped there would end the program.
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      'throws',
+      () => {
+        throw new TypeError('no such field');
+      },
+      /tls\.checkNodeName threw TypeError: no such field/,
+    ],
+    [
+      'throws no Error',
+      () => {
+        throw Object.create(null);
+      },
+      /tls\.checkNodeName threw a value of type object/,
+    ],
+    ['answers a promise', async () => true, /tls\.checkNodeName answered a promise; expected true or false/],
+    [
+      'answers a promise that is rejected',
+      () => Promise.reject(new Error('late')),
+      /tls\.checkNodeName answered a promise; expected true or false/,
+    ],
+    ['answers something else', () => 'yes', /tls\.checkNodeName answered string; expected true or false/],
+  ])('refuses a node when the rule %s, whoever calls, and says so', async (_, rule, reason) => {
+    const a = await start('a', tls(good(), { checkNodeName: rule as () => boolean }));
+    const b = await start('b', tls(good()));
+    const told = await refused(b, a);
+    expect(told).toMatchObject({ code: 'HandshakeError', message: expect.stringContaining('not_allowed') });
+    const line = await nodes.logged(reason);
+    expect(line).toContain(`${b.name} at 127.0.0.1:`);
+    const error = await refused(a, b);
+    expect(error).toMatchObject({ code: 'HandshakeError', stage: 'tls', peer: b.name });
+    expect(error.message).toMatch(reason);
+  });
+
+  it('reads a certificate without a subject', async () => {
+    const bName = nodes.name('b');
+    const unnamed = authority.issue({ hosts: HOSTS });
+    const [a, b] = [
+      await start('a', tls(good(), { checkNodeName: true })),
+      await nodes.start({ name: bName, tls: tls(authority.issue({ hosts: HOSTS, emails: [bName] })) }),
+    ];
+    expect([await b.ping(a.name)]).toEqual(['pong']);
+    await part(a, b);
+    const c = await start('c', tls(unnamed));
+    expect((await refused(c, a)).message).toContain('not_allowed');
+    await nodes.logged(/it names none/);
   });
 });
 

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 
 /** What a certificate of a test says. */
 export interface CertificateOptions {
-  readonly commonName: string;
+  /** @default none: the subject is empty */
+  readonly commonName?: string;
   /** Alternative names: hosts and addresses. @default none */
   readonly hosts?: readonly string[];
   /** DNS names beside those among the hosts; nothing checks that they are names. */
@@ -60,7 +61,8 @@ export class Authority {
     const extensions =
       alternatives.length === 0 ? [] : [extension(OID.subjectAltName, sequence(...alternatives))];
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-    return { cert: this.#sign(name(commonName), publicKey, days, extensions), key };
+    const subject = commonName === undefined ? sequence() : name(commonName);
+    return { cert: this.#sign(subject, publicKey, days, extensions), key };
   }
 
   #sign(subject: Buffer, key: KeyObject, days: readonly [number, number], extensions: Buffer[]): string {

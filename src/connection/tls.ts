@@ -15,6 +15,7 @@ import type {
 import { OptionsError } from '../errors.ts';
 import { SETUP_TIMEOUT_MS } from '../handshake/machine.ts';
 import { hostOf } from '../handshake/name.ts';
+import { isPromise } from '../process/behaviour.ts';
 
 /** What one side shows and trusts. */
 export interface TlsSideOptions {
@@ -54,7 +55,8 @@ export interface TlsOptions extends TlsSideOptions {
   /**
    * Whether the certificate must name the node, both ways. With `true` its common name or an e-mail address among its
    * alternative names is `name@host`, or, in OTP's form (`inet_tls_dist:cert_nodes/1`), a directory name among them is
-   * the part before the `@` and a DNS name or address the part behind it. A function decides by itself. @default false
+   * the part before the `@` and a DNS name or address the part behind it. A function decides by itself, at once: only
+   * `true` lets the node in. One that throws refuses that node, and the reason says what it threw. @default false
    */
   readonly checkNodeName?: boolean | ((nodeName: string, certificate: PeerCertificate) => boolean);
 }
@@ -247,9 +249,20 @@ export class Tls {
     if (checkNodeName === false) return undefined;
     if (certificate === undefined) return 'it shows no certificate';
     const names = namesIn(certificate);
-    const isNamed =
-      checkNodeName === true ? names.includes(nodeName) : checkNodeName(nodeName, certificate) === true;
-    if (isNamed) return undefined;
+    let answer: unknown;
+    try {
+      answer = checkNodeName === true ? names.includes(nodeName) : checkNodeName(nodeName, certificate);
+    } catch (thrown) {
+      // It is asked on behalf of strangers: what they show may end their call, never the program.
+      const isText = thrown instanceof Error || typeof thrown === 'string';
+      return `tls.checkNodeName threw ${isText ? String(thrown) : `a value of type ${typeof thrown}`}`;
+    }
+    if (answer === true) return undefined;
+    if (isPromise(answer)) {
+      answer.then(undefined, () => {});
+      return 'tls.checkNodeName answered a promise; expected true or false at once';
+    }
+    if (answer !== false) return `tls.checkNodeName answered ${typeof answer}; expected true or false`;
     const found = [...certificate.commonNames, ...names].map((name) => JSON.stringify(name.slice(0, 260)));
     return `its certificate is not for a node of this name; it names ${[...new Set(found)].slice(0, 5).join(', ') || 'none'}`;
   }

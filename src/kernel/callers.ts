@@ -106,7 +106,11 @@ export class Callers {
   isCertified(caller: Connection, name: string): boolean {
     const mismatch = this.#o.setup.tls?.mismatch(name, caller.certificate);
     if (mismatch === undefined) return true;
-    this.#o.logger.oncePerMinute('handshake', 'certificate name', `${name} is not allowed: ${mismatch}`);
+    this.#o.logger.oncePerMinute(
+      'handshake',
+      'certificate name',
+      `${name} at ${caller.remoteAddress} is not allowed: ${mismatch}`,
+    );
     return false;
   }
 

@@ -250,7 +250,8 @@ function namesOf({ subject, subjectAltName }: X509Certificate): PeerCertificate 
   const of = (kind: string): string[] =>
     alternatives.flatMap(([found, value]) => (found === kind ? [value] : []));
   return {
-    commonNames: commonNames(subject.split('\n')),
+    // A certificate without a subject has none here either, whatever the type says.
+    commonNames: commonNames(((subject as string | undefined) ?? '').split('\n')),
     dnsNames: of('DNS'),
     ipAddresses: of('IP Address'),
     emails: of('email'),
