@@ -3,7 +3,16 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../src/env/index.ts';
-import { actor, at, ConnectionError, EncodeError, ExitError, OptionsError, startNode } from '../src/index.ts';
+import {
+  actor,
+  at,
+  ConnectionError,
+  EncodeError,
+  ExitError,
+  OptionsError,
+  type Pid,
+  startNode,
+} from '../src/index.ts';
 import { platformEnv } from '../src/platform/index.ts';
 import { collector, history, Nodes, once } from './support/nodes.ts';
 
@@ -80,6 +89,29 @@ describe('two nodes', () => {
     expect(await a.call(pid, 'get')).toBe(17);
     expect(await a.client<typeof Counter>(far, { timeout: 1_000 }).get()).toBe(17);
     await expect(a.call(at(b.name, 'nobody'), 'get')).rejects.toThrow(ExitError);
+  });
+
+  it('take a pid that a program has wrapped in a proxy for the pid', async () => {
+    const [a, b] = await nodes.pair();
+    const pid = a.spawn(Counter, [5]);
+    const wrapped = new Proxy(pid, {});
+    const keeper = b.spawn(
+      actor('keeper', (self) => ({
+        ask: (counter: Pid<typeof Counter>) => self.call(counter, 'get'),
+        same: (counter: Pid<typeof Counter>) => counter,
+      })),
+    );
+    expect(await a.call(keeper, 'ask', wrapped)).toBe(5);
+    expect(await a.call(new Proxy(keeper, {}), 'same', wrapped)).toBe(pid);
+    expect([await a.call(wrapped, 'get'), await b.call(wrapped, 'get')]).toEqual([5, 5]);
+    await a.groups.join('counters', wrapped);
+    await a.global.register('proxied', wrapped);
+    expect([a.groups.members('counters')[0] === pid, a.global.whereis('proxied') === pid]).toEqual([
+      true,
+      true,
+    ]);
+    a.exit(wrapped, 'kill');
+    expect([a.isAlive(wrapped), a.groups.members('counters')]).toEqual([false, []]);
   });
 
   it('part, and both hear of it once, with a reason, and may connect again', async () => {

@@ -3,9 +3,9 @@ import { actor } from '../../src/actor/actor.ts';
 import { at } from '../../src/process/destination.ts';
 import type { Self } from '../../src/process/self.ts';
 import type { ProcessSystem } from '../../src/process/system.ts';
-import type { Down, Exit } from '../../src/process/system-messages.ts';
+import { type Down, Exit } from '../../src/process/system-messages.ts';
 import { atom } from '../../src/term/atom.ts';
-import { Pid } from '../../src/term/identifiers.ts';
+import { Pid, publishPid } from '../../src/term/identifiers.ts';
 import { tuple } from '../../src/term/tuple.ts';
 import { Director, type Stage as DirectorStage, normal } from './director.ts';
 import { keeper } from './puppet.ts';
@@ -271,11 +271,66 @@ describe('signals between nodes', () => {
     one.send(made, 'by another');
     await settled();
     expect(a.heard).toEqual(['by its own', 'by another']);
-    expect(Object.keys(JSON.parse(JSON.stringify(pid)))).toEqual(
-      Object.keys(JSON.parse(JSON.stringify(made))),
-    );
+    expect(JSON.stringify(pid)).toBe(JSON.stringify(made));
     one.exit(pid, 'kill');
     expect([one.isAlive(pid), one.isAlive(made), pid.resident]).toEqual([false, false, undefined]);
+  });
+
+  describe.each([
+    ['a proxy around a pid', (pid: Pid): Pid => new Proxy(pid, {})],
+    ['an object made from a pid', (pid: Pid): Pid => Object.create(pid) as Pid],
+  ])('take %s', (_title, wrap) => {
+    it('for the pid itself, on this node and on another', async () => {
+      const { one, two, a, b } = pair();
+      const c = new Puppet(one);
+      expect([one.isAlive(wrap(c.pid)), one.info(wrap(c.pid))?.links]).toEqual([true, []]);
+      // As every pid that has come from another node.
+      publishPid(b.pid);
+      one.register('c', wrap(c.pid));
+      expect(one.whereis('c')).toBe(c.pid);
+      for (const { pid } of [b, c]) {
+        await a.does((self) => self.send(wrap(pid), 'hello'));
+        await a.does((self) => self.link(wrap(pid)));
+        await a.does((self) => self.unlink(pid));
+        await a.does((self) => self.link(pid));
+        await a.does((self) => self.unlink(wrap(pid)));
+        await a.does((self) => self.demonitor(self.monitor(wrap(pid))));
+        await a.does((self) => self.monitor(wrap(pid)));
+        await a.does((self) => self.exit(wrap(pid), 'enough'));
+      }
+      expect([b.heard, b.reason, c.heard, c.reason]).toEqual([['hello'], 'enough', ['hello'], 'enough']);
+      expect(a.heard.map((down) => (down as Down).pid === b.pid)).toEqual([true, false]);
+      expect(a.heard.map((down) => (down as Down).pid === c.pid)).toEqual([false, true]);
+      expect([a.alive, one.count, two.count]).toEqual([true, 1, 0]);
+    });
+
+    it('for the link it stands for', async () => {
+      const { one, two, a, b } = pair();
+      const c = new Puppet(one);
+      publishPid(b.pid);
+      await a.does((self) => {
+        self.trapExit = true;
+        self.link(wrap(b.pid));
+        self.link(wrap(c.pid));
+      });
+      two.exit(wrap(b.pid), 'far');
+      one.exit(wrap(c.pid), 'near');
+      await settled();
+      expect(a.heard).toEqual([new Exit(c.pid, 'near'), new Exit(b.pid, 'far')]);
+      expect((a.heard[0] as Exit).pid).toBe(c.pid);
+    });
+  });
+
+  it('refuse what is no pid', async () => {
+    const { a } = pair();
+    for (const wrong of ['c', undefined, { node: 'a@one', id: 1, serial: 0, creation: 7 }])
+      await a.does((self) => {
+        for (const act of ['link', 'unlink', 'monitor'] as const) {
+          if (act === 'monitor' && wrong === 'c') continue;
+          expect(() => self[act](wrong as never)).toThrow(/^pid: expected the pid of a process, got /);
+        }
+      });
+    expect(a.alive).toBe(true);
   });
 });
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { DecodeError, EncodeError } from '../../src/errors.ts';
 import { publishPid } from '../../src/term/identifiers.ts';
@@ -8,10 +9,13 @@ import {
   BitString,
   bytes,
   charlist,
+  decodeTerm,
   ExternalFun,
+  encodeTerm,
   ImproperList,
   internPid,
   Pid,
+  Ref,
   text,
   tuple,
 } from '../../src/term/index.ts';
@@ -38,6 +42,48 @@ describe('pids', () => {
     publishPid(pid);
     expect(internPid('mine@h', 5, 6, 7)).toBe(pid);
     expect(internPid('mine@h', 5, 6, 8)).not.toBe(pid);
+  });
+
+  test.each([
+    ['a proxy', (pid: Pid): Pid => new Proxy(pid, {})],
+    ['an object made from it', (pid: Pid): Pid => Object.create(pid) as Pid],
+    ['a copy', ({ node, id, serial, creation }: Pid): Pid => new Pid(node, id, serial, creation)],
+  ])('%s never stands for a pid, also where it is encoded first', (_title, wrap) => {
+    for (const encodedFirst of [true, false]) {
+      const pid = new Pid('mine@h', 50, 6, encodedFirst ? 1 : 2);
+      pid.resident = { system: {} };
+      const wrapped = wrap(pid);
+      if (!encodedFirst) encodeTerm(pid);
+      const bytes = encodeTerm(wrapped);
+      expect(bytes).toEqual(encodeTerm(wrap(pid)));
+      expect(bytes).toEqual(encodeTerm(pid));
+      expect(decodeTerm(bytes)).toBe(pid);
+      expect(decodeTerm(encodeTerm([wrapped]))).toEqual([pid]);
+      expect(decodeTerm(encodeTerm(wrapped))).toBe(pid);
+    }
+  });
+
+  test('show their parts and nothing else to whoever serialises them, before and after they travelled', () => {
+    const pid = new Pid('mine@h', 51, 6, 7);
+    const ref = new Ref('mine@h', 7, [1, 2, 3]);
+    for (let i = 0; i < 2; i++) {
+      const parts = { node: 'mine@h', id: 51, serial: 6, creation: 7 };
+      expect(JSON.stringify(pid)).toBe(JSON.stringify(parts));
+      expect(structuredClone(pid)).toStrictEqual(parts);
+      expect(inspect(pid, { customInspect: false })).not.toMatch(/wire|resident/);
+      expect(JSON.stringify(ref)).toBe('{"node":"mine@h","creation":7,"words":[1,2,3]}');
+      encodeTerm([pid, ref]);
+      ref.key;
+    }
+  });
+});
+
+describe('references', () => {
+  test('have a key, also behind a proxy', () => {
+    const ref = new Ref('mine@h', 7, [1, 2, 3]);
+    expect(new Proxy(ref, {}).key).toBe(ref.key);
+    expect((Object.create(ref) as Ref).key).toBe(ref.key);
+    expect(encodeTerm(new Proxy(ref, {}))).toEqual(encodeTerm(ref));
   });
 });
 

@@ -55,7 +55,8 @@ export class Supervision {
   }
 
   byPid(pid: Pid): Child | undefined {
-    return this.children.find((child) => child.process?.pid === pid);
+    const own = this.#process.system.genuine(pid);
+    return this.children.find((child) => child.process?.pid === own);
   }
 
   remove(child: Child): void {

@@ -34,8 +34,9 @@ export class Signals {
   // ---- links ----
 
   /** `process` calls link/1. */
-  link(process: Process, to: Pid): void {
+  link(process: Process, given: Pid): void {
     const system = this.#system;
+    const to = system.genuine(given);
     if (to.node === system.node) {
       const other = system.lookup(to);
       if (other === process) return;
@@ -60,8 +61,9 @@ export class Signals {
   }
 
   /** `process` calls unlink/1. */
-  unlink(process: Process, to: Pid): void {
+  unlink(process: Process, given: Pid): void {
     const system = this.#system;
+    const to = system.genuine(given);
     if (to.node === system.node) {
       const other = system.lookup(to);
       if (other !== undefined && process.links?.delete(other)) other.links?.delete(process);
@@ -159,8 +161,9 @@ export class Signals {
   // ---- monitors ----
 
   /** `process` calls monitor/2. */
-  monitor(process: Process, to: Pid | At): Ref {
+  monitor(process: Process, given: Pid | At): Ref {
     const system = this.#system;
+    const to = given instanceof At ? given : system.genuine(given);
     const number = system.refs.next();
     const ref = system.refs.ref(number);
     if (to.node !== system.node) {

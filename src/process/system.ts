@@ -5,10 +5,10 @@ import { ExitError, OptionsError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Atom } from '../term/atom.ts';
-import { Pid, Ref } from '../term/identifiers.ts';
+import { internPid, Pid, Ref } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
-import { checkGlobal, checkRunnable, checkSpawnOptions, checkWaiting } from './checks.ts';
+import { checkGlobal, checkRunnable, checkSpawnOptions, checkWaiting, show } from './checks.ts';
 import { type AnyDestination, At, type GlobalResolver } from './destination.ts';
 import { Ends, stoppedError } from './ends.ts';
 import { infoOf, type ProcessInfo } from './info.ts';
@@ -169,11 +169,23 @@ export class ProcessSystem {
 
   /** The live process of this pid. @internal */
   lookup(pid: Pid): Process | undefined {
-    // Nearly always: equal pids are one object. The table is for those that a program made itself.
+    // Nearly always: equal pids are one object. The table is for those that a program made itself, or wrapped.
     const { resident } = pid;
     if (resident?.system === this) return resident as Process;
     if (pid.node !== this.node || pid.creation !== this.creation) return undefined;
     return this.#processes.get(pid.serial * 0x8000 + pid.id);
+  }
+
+  /**
+   * The pid itself, for what a user gave: that may be a proxy around it. Whoever keeps a pid to compare it later, or as a
+   * key, keeps this one.
+   * @throws OptionsError for what is no pid @internal
+   */
+  genuine(pid: Pid): Pid {
+    if (!(pid instanceof Pid))
+      throw new OptionsError('pid', `pid: expected the pid of a process, got ${show(pid)}`);
+    if (Pid.isGenuine(pid)) return pid;
+    return this.lookup(pid)?.pid ?? internPid(pid.node, pid.id, pid.serial, pid.creation);
   }
 
   isAlive(pid: Pid): boolean {

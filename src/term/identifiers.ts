@@ -21,11 +21,8 @@ export class Pid<T = unknown> {
   readonly serial: number;
   /** Incarnation of the node, unsigned 32-bit. */
   readonly creation: number;
-  /** NEW_PID_EXT bytes, made on first use. @internal */
-  wire: Uint8Array | undefined = undefined;
-  /** Whether `internPid` would find this object. @internal */
-  interned = false;
-  /** Private, so that whoever prints or serialises a pid does not come upon the process behind it. */
+  /** Private, these two, so that whoever serialises a pid finds its parts and nothing else. */
+  #wire: Uint8Array | undefined = undefined;
   #resident: Resident | undefined = undefined;
   /** Never set; carries the type. */
   declare readonly __answers?: (type: T) => T;
@@ -39,11 +36,28 @@ export class Pid<T = unknown> {
   }
 
   /**
+   * Whether this is a pid itself. What only answers for one (a proxy around it, an object made from it) has its parts,
+   * and nothing that is kept in it. @internal
+   */
+  static isGenuine(pid: Pid): boolean {
+    return #wire in pid;
+  }
+
+  /** NEW_PID_EXT bytes, made on first use. @internal */
+  get wire(): Uint8Array | undefined {
+    return #wire in this ? this.#wire : undefined;
+  }
+
+  set wire(wire: Uint8Array) {
+    if (#wire in this) this.#wire = wire;
+  }
+
+  /**
    * The process of this pid while it lives in this program; whoever runs it keeps it here. Several nodes may run in one
    * program, a node's earlier life among them: ask whose it is. @internal
    */
   get resident(): Resident | undefined {
-    return this.#resident;
+    return #resident in this ? this.#resident : undefined;
   }
 
   set resident(resident: Resident | undefined) {
@@ -74,20 +88,22 @@ export function internPid(node: string, id: number, serial: number, creation: nu
   const known = pids.get(key);
   if (known !== undefined) return known;
   const made = new Pid(node, id, serial, creation);
-  made.interned = true;
   pids.set(key, made);
   return made;
 }
 
 /**
  * Makes a pid that was built locally known to `internPid`. Encoders call it before the pid leaves the program:
- * only a pid that left can come back, so pids that never leave cost no table entry.
+ * only a pid that left can come back, so pids that never leave cost no table entry. The pid of a process of this program
+ * goes before one that has only been heard of; what merely answers for a pid never stands for it.
  */
 export function publishPid(pid: Pid): void {
-  if (pid.interned) return;
-  pid.interned = true;
-  pids.set(pidKey(pid.node, pid.id, pid.serial, pid.creation), pid);
+  if (!Pid.isGenuine(pid)) return;
+  const key = pidKey(pid.node, pid.id, pid.serial, pid.creation);
+  if (pid.resident !== undefined || pids.get(key) === undefined) pids.set(key, pid);
 }
+
+const refKey = ({ words, creation, node }: Ref): string => `${words.join('.')}.${creation}.${node}`;
 
 /** A unique reference: opaque words, kept and sent back unchanged. */
 export class Ref {
@@ -105,7 +121,9 @@ export class Ref {
 
   /** Equal for equal references: a `Map` key. */
   get key(): string {
-    this.#key ??= `${this.words.join('.')}.${this.creation}.${this.node}`;
+    // A proxy around a reference has no room for it.
+    if (!(#key in this)) return refKey(this);
+    this.#key ??= refKey(this);
     return this.#key;
   }
 

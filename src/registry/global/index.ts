@@ -363,15 +363,14 @@ export class GlobalRegistry implements GlobalResolver {
   async #change(
     kind: 'register' | 're_register',
     name: unknown,
-    pid: AnyPid,
+    given: AnyPid,
     resolve: Resolve,
     options: ChangeOptions,
   ): Promise<Outcome> {
     this.#participate();
     checkName(name);
     const { processes } = this.#o;
-    if (!(pid instanceof Pid))
-      throw new OptionsError('pid', `pid: expected the pid of a process, got ${inspectTerm(pid)}`);
+    const pid = processes.genuine(given);
     if (pid.node === processes.node && !processes.isAlive(pid))
       throw new ExitError(
         NOPROC,

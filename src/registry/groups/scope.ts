@@ -289,6 +289,6 @@ export class Scope {
           'pids',
           `only processes of ${processes.node} can join and leave groups here, not ${inspectTerm(pid)}`,
         );
-    return list;
+    return list.map((pid) => processes.genuine(pid));
   }
 }
