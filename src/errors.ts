@@ -50,8 +50,8 @@ export class EncodeError extends BeamishError {
   /** Where in the value, as a JavaScript path: `value.users[3].name`. */
   readonly path: string;
 
-  constructor(message: string, path = 'value') {
-    super(`${message} (at ${path})`);
+  constructor(message: string, path = 'value', options?: { readonly cause?: unknown }) {
+    super(`${message} (at ${path})`, options);
     this.path = path;
   }
 }
@@ -141,7 +141,34 @@ export class NotSpawnableError extends BeamishError {
   readonly code = 'NotSpawnableError';
 }
 
-/** What was thrown, for people: the message of an error, anything else as text. */
+/*
+ * What was thrown, for people. Anything may be: an error whose properties throw when they are read, or hold what tools have put
+ * there instead of text, an object that has no text, half of a surrogate pair. None of it is a reason to fail once more.
+ */
+
+/** The message of an error, anything else as text; it can be sent anywhere. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  return textOf(() => (thrown instanceof Error ? thrown.message : thrown));
+}
+
+/** The same with where it was thrown, in several lines, as far as that is told. */
+export function stackOf(thrown: unknown): string {
+  return textOf(() => {
+    if (!(thrown instanceof Error)) return thrown;
+    const { stack } = thrown as { readonly stack?: unknown };
+    return typeof stack === 'string' ? stack : `${nameOf(thrown)}: ${messageOf(thrown)}`;
+  });
+}
+
+/** The name of an error's class. */
+export function nameOf(thrown: Error): string {
+  return textOf(() => thrown.name);
+}
+
+function textOf(read: () => unknown): string {
+  try {
+    return String(read()).toWellFormed();
+  } catch {
+    return 'something that cannot be shown';
+  }
 }

@@ -162,7 +162,7 @@ export class Sys {
       this.#answerState(from, callback, () => replaced);
     } catch (error) {
       const [thrown, reason] = raised(reasonOf(error));
-      this.#answer(from, this.#failed(callback, reason, thrown));
+      this.#refuse(from, callback, reason, thrown);
     }
   }
 
@@ -178,7 +178,7 @@ export class Sys {
     try {
       state = make();
     } catch (error) {
-      this.#answer(from, this.#failed(callback, reasonOf(error)));
+      this.#refuse(from, callback, reasonOf(error));
       return;
     }
     void wantsOk(system, caller.node).then((isWrapped) =>
@@ -191,8 +191,17 @@ export class Sys {
     try {
       this.#answer(from, make());
     } catch (error) {
-      const reason = isUnsendable(error) ? unsendableReason(error) : reasonOf(error);
-      this.#answer(from, this.#failed(callback, reason));
+      this.#refuse(from, callback, isUnsendable(error) ? unsendableReason(error) : reasonOf(error));
+    }
+  }
+
+  /** Why it failed may itself be what cannot travel. */
+  #refuse(from: Tuple, callback: string, reason: unknown, thrown?: Atom): void {
+    try {
+      this.#answer(from, this.#failed(callback, reason, thrown));
+    } catch (error) {
+      if (!isUnsendable(error)) throw error;
+      this.#answer(from, this.#failed(callback, unsendableReason(error)));
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Connection } from '../connection/connection.ts';
 import { EncodeError } from '../errors.ts';
 import { DistFlag, hasFlag } from '../handshake/flags.ts';
+import { cut } from '../process/reasons.ts';
 import type { RemoteName, SignalSink } from '../process/signal-sink.ts';
 import { type Atom, atom } from '../term/atom.ts';
 import { Pid, type Ref } from '../term/identifiers.ts';
@@ -178,5 +179,5 @@ function tell(link: Connection, reason: unknown, meant: unknown, write: WriteRea
 
 /** `{encode_error, Why, Reason}`, the reason as text. */
 function substitute(reason: unknown, error: EncodeError): unknown {
-  return tuple(ENCODE_ERROR, error.message, inspectTerm(reason).slice(0, 500));
+  return tuple(ENCODE_ERROR, error.message, cut(inspectTerm(reason), 500));
 }

@@ -2,7 +2,7 @@ import { Encoder, ExtData, type ExtensionCodecType } from '@msgpack/msgpack';
 import type { ByteWriter } from '../codec/writer.ts';
 import { DecodeError, EncodeError } from '../errors.ts';
 import { TermDecoder } from '../term/etf/decode.ts';
-import { explain } from '../term/etf/explain.ts';
+import { explained } from '../term/etf/explain.ts';
 import { MAX_TERM_DEPTH } from '../term/etf/tags.ts';
 import { PACKED_FORMAT, toExtension, type WriteNested } from './extensions.ts';
 import { MSGPACK_MAGIC } from './heads.ts';
@@ -48,13 +48,13 @@ export class MsgpackPayload implements PayloadCodec {
   write(writer: ByteWriter, value: unknown): void {
     const start = writer.position;
     writer.u8(MSGPACK_MAGIC);
-    if (writePacked(writer, value, MAX_TERM_DEPTH)) return;
-    writer.position = start + 1;
     try {
+      if (writePacked(writer, value, MAX_TERM_DEPTH)) return;
+      writer.position = start + 1;
       writer.bytes(value instanceof PackedMessage ? value.wire : this.#encode(value));
     } catch (error) {
       writer.position = start;
-      throw error;
+      throw explained(error, value, PACKED_FORMAT);
     }
   }
 
@@ -72,12 +72,7 @@ export class MsgpackPayload implements PayloadCodec {
 
   #encode(value: unknown): Uint8Array {
     this.#depth = 0;
-    try {
-      return this.#encoder.encode(this.#prepare(value));
-    } catch (error) {
-      if (error instanceof EncodeError) throw explain(value, PACKED_FORMAT) ?? error;
-      throw error;
-    }
+    return this.#encoder.encode(this.#prepare(value));
   }
 
   /** A copy in which everything that MessagePack has no form for is an extension. */

@@ -2,7 +2,7 @@ import { ExitError } from '../errors.ts';
 import type { EventPoint } from '../telemetry/events.ts';
 import { PendingCall } from './pending-call.ts';
 import { DEAD, ENDING, type Process, STARTING } from './process.ts';
-import { describePid, describeReason, isCleanExit, reasonOf, SHUTDOWN } from './reasons.ts';
+import { describePid, describeReason, describeThrown, isCleanExit, reasonOf, SHUTDOWN } from './reasons.ts';
 import type { ProcessSystem } from './system.ts';
 
 /**
@@ -40,19 +40,20 @@ export class Ends {
     }
     if (error instanceof ExitError && error.destination === describePid(process.pid)) return;
     this.#system.telemetry.count('process.late_rejection');
-    const text = error instanceof Error ? (error.stack ?? String(error)) : describeReason(error);
     this.#system.logger.warning(
       'process',
-      `${describePid(process.pid)} (${process.label}) has ended, and left a promise that was rejected: ${text}`,
+      `${describePid(process.pid)} (${process.label}) has ended, and left a promise that was rejected: ${describeThrown(error)}`,
     );
   }
 
   /** Says so in the log, with the stack where there is one. */
   reportCrash(process: Process, error: unknown): void {
-    const text = error instanceof Error ? (error.stack ?? String(error)) : describeReason(error);
     const names = process.extras?.names;
     const name = names === undefined ? process.label : `${process.label}, registered as ${names.join(', ')}`;
-    this.#system.logger.error('process', `${describePid(process.pid)} (${name}) crashed: ${text}`);
+    this.#system.logger.error(
+      'process',
+      `${describePid(process.pid)} (${name}) crashed: ${describeThrown(error)}`,
+    );
   }
 
   /** Ends a process after its `terminate`, if it has one to run. */

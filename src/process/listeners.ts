@@ -1,4 +1,5 @@
 import type { LogArea } from '../env/log.ts';
+import { stackOf } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { isPromise } from './behaviour.ts';
 
@@ -15,8 +16,7 @@ export function tellEach<Args extends readonly unknown[]>(
   ...args: Args
 ): void {
   const failed = (error: unknown): void => {
-    const text = error instanceof Error ? error.stack : String(error);
-    logger.error(area, `${who} failed: ${text}`);
+    logger.error(area, `${who} failed: ${stackOf(error)}`);
   };
   // Whoever begins to listen meanwhile hears of the next event.
   for (const listener of [...listeners])

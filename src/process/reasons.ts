@@ -1,4 +1,4 @@
-import { EncodeError, ExitError, LimitError } from '../errors.ts';
+import { EncodeError, ExitError, LimitError, messageOf, nameOf, stackOf } from '../errors.ts';
 import { Atom, atom } from '../term/atom.ts';
 import { Pid } from '../term/identifiers.ts';
 import { inspectTerm } from '../term/print.ts';
@@ -33,15 +33,33 @@ export function toReason(reason: unknown): unknown {
  * `{{js_error, Name, Message}, [StackLine]}`; of anything else `{nocatch, Term}`.
  */
 export function reasonOf(thrown: unknown): unknown {
-  if (thrown instanceof ExitError) return thrown.reason;
-  if (thrown instanceof Error) {
-    const lines = (thrown.stack ?? '').split('\n').flatMap((line) => {
+  try {
+    if (thrown instanceof ExitError) return thrown.reason;
+    if (thrown instanceof Error)
+      return tuple(tuple(JS_ERROR, nameOf(thrown), messageOf(thrown)), stackLines(thrown));
+  } catch {
+    // A proxy fails what is asked of it, `instanceof` included.
+  }
+  return tuple(NOCATCH, thrown);
+}
+
+/** What was thrown, for the log: an error with its stack, anything else as a term. */
+export function describeThrown(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) return stackOf(thrown);
+  } catch {
+    // As above.
+  }
+  return describeReason(thrown);
+}
+
+function stackLines(thrown: Error): string[] {
+  return stackOf(thrown)
+    .split('\n')
+    .flatMap((line) => {
       const trimmed = line.trim();
       return trimmed.startsWith('at ') ? [trimmed] : [];
     });
-    return tuple(tuple(JS_ERROR, thrown.name, thrown.message), lines);
-  }
-  return tuple(NOCATCH, thrown);
 }
 
 /** Whether `error` says of a message that it has no term, or is too long. */
@@ -71,7 +89,12 @@ const MAX_DESCRIBED_BYTES = 64;
 
 /** An exit reason for people, in one line, cut where it is long. */
 export function describeReason(reason: unknown): string {
-  return cut(describe(reason, { left: MAX_DESCRIBED }), MAX_DESCRIBED);
+  try {
+    return cut(describe(reason, { left: MAX_DESCRIBED }), MAX_DESCRIBED);
+  } catch {
+    // A proxy fails what is asked of it.
+    return cut(inspectTerm(reason), MAX_DESCRIBED);
+  }
 }
 
 /** What is left to be told; each part costs what it takes, and each level something. */
@@ -85,7 +108,8 @@ function describe(reason: unknown, budget: Budget): string {
   if (reason instanceof Tuple) {
     const [what] = reason.elements;
     if (what instanceof Tuple && what.length === 3 && what.elements[0] === JS_ERROR) {
-      return cut(`${String(what.elements[1])}: ${String(what.elements[2])}`, MAX_DESCRIBED);
+      const [, name, message] = what.elements;
+      return cut(`${wordOf(name)}: ${wordOf(message)}`, MAX_DESCRIBED);
     }
     return `{${describeAll(reason.elements, budget)}}`;
   }
@@ -93,6 +117,11 @@ function describe(reason: unknown, budget: Budget): string {
   const text = describeLeaf(reason);
   budget.left -= text.length;
   return text;
+}
+
+/** Text as it is: a peer may have sent anything in its place. */
+function wordOf(value: unknown): string {
+  return typeof value === 'string' ? value : inspectTerm(value);
 }
 
 function describeAll(parts: readonly unknown[], budget: Budget): string {
@@ -111,11 +140,13 @@ function describeLeaf(reason: unknown): string {
     const shown = inspectTerm(reason.subarray(0, MAX_DESCRIBED_BYTES));
     return `${shown.slice(0, -2)}... ${reason.length} bytes>>`;
   }
-  if (typeof reason !== 'object' || reason === null || reason instanceof Atom || reason instanceof Error)
+  if (reason instanceof Error) return cut(`${nameOf(reason)}: ${messageOf(reason)}`, MAX_DESCRIBED);
+  if (typeof reason !== 'object' || reason === null || reason instanceof Atom)
     return cut(String(reason), MAX_DESCRIBED);
   return cut(inspectTerm(reason), MAX_DESCRIBED);
 }
 
-function cut(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length)}...`;
+/** Not in the middle of a character: the text may have to travel. */
+export function cut(text: string, length: number): string {
+  return (text.length <= length ? text : `${text.slice(0, length)}...`).toWellFormed();
 }

@@ -59,6 +59,15 @@ function printAt(value: unknown, depth: number, budget: Budget): string {
   }
   if (value === null) return 'nil';
   if (depth > MAX_PRINT_DEPTH) return CUT;
+  try {
+    return printObject(value, depth, budget);
+  } catch {
+    // A property that throws when it is read, a proxy that fails.
+    return '#JS<unreadable>';
+  }
+}
+
+function printObject(value: object, depth: number, budget: Budget): string {
   const print = (inner: unknown): string => printAt(inner, depth + 1, budget);
   if (PRINT in value) return (value as Printable)[PRINT](print);
   if (Array.isArray(value)) return budget.plain ? `[${printAll(value, print)}]` : printList(value, print);
@@ -125,7 +134,8 @@ function escaped(text: string, quote: string): string {
     const code = char.codePointAt(0)!;
     if (char === quote) out += `\\${quote}`;
     else if (ESCAPES[char] !== undefined) out += ESCAPES[char];
-    else if (code < 32 || (code >= 127 && code < 160)) out += `\\x{${code.toString(16).toUpperCase()}}`;
+    else if (code < 32 || (code >= 127 && code < 160) || (code >= 0xd800 && code < 0xe000))
+      out += `\\x{${code.toString(16).toUpperCase()}}`;
     else out += char;
   }
   return out;

@@ -9,7 +9,7 @@ import { ExternalFun, OpaqueFun } from '../fun.ts';
 import { Pid, Port, publishPid, Ref } from '../identifiers.ts';
 import { ImproperList } from '../list.ts';
 import { Tuple } from '../tuple.ts';
-import { explain } from './explain.ts';
+import { explained } from './explain.ts';
 import { hasEqualKeys } from './keys.ts';
 import {
   ATOM_CACHE_REF,
@@ -61,8 +61,7 @@ export function encodeInto(writer: ByteWriter, value: unknown, indexes?: AtomInd
   } catch (error) {
     writer.position = start;
     // The fast path keeps no path to the value; only a failure pays for finding it.
-    if (error instanceof EncodeError) throw explain(value) ?? error;
-    throw error;
+    throw explained(error, value);
   }
 }
 

@@ -1,4 +1,4 @@
-import { EncodeError } from '../../errors.ts';
+import { BeamishError, EncodeError, messageOf } from '../../errors.ts';
 import { AtomMap } from '../atom-map.ts';
 import { EncodedTerm } from '../encoded-term.ts';
 import { ImproperList } from '../list.ts';
@@ -13,6 +13,14 @@ import { MAX_TERM_DEPTH } from './tags.ts';
  */
 export function explain(value: unknown, format?: RicherFormat): EncodeError | undefined {
   return walk(value, 'value', { ancestors: [], format });
+}
+
+/** The error that tells of a value that could not be encoded: `error`, or why and where the encoder came upon it. */
+export function explained(error: unknown, value: unknown, format?: RicherFormat): unknown {
+  if (error instanceof BeamishError && !(error instanceof EncodeError)) return error;
+  const found = explain(value, format);
+  if (found !== undefined || error instanceof EncodeError) return found ?? error;
+  return new EncodeError(`cannot be encoded: ${messageOf(error)}`, 'value', { cause: error });
 }
 
 /** A format that carries more than terms: numbers that are no floats of Erlang, keys that are equal terms, classes. */
@@ -61,9 +69,14 @@ function walkObject(value: object, path: string, on: Walk): EncodeError | undefi
   if (ancestors.length >= MAX_TERM_DEPTH)
     return new EncodeError(`nested more than ${MAX_TERM_DEPTH} deep`, shorten(path));
   ancestors.push([value, path]);
-  const found = walkInside(value, path, on);
-  ancestors.pop();
-  return found;
+  try {
+    return walkInside(value, path, on);
+  } catch (cause) {
+    // What is in there is whatever a getter or a proxy does.
+    return new EncodeError(`cannot be read: ${messageOf(cause)}`, path, { cause });
+  } finally {
+    ancestors.pop();
+  }
 }
 
 function walkInside(value: object, path: string, on: Walk): EncodeError | undefined {
