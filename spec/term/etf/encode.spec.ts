@@ -81,14 +81,21 @@ describe('values that have no term', () => {
     expect(writer.position).toBe(position);
   });
 
-  test('and an error thrown by a getter passes as it is, with the writer where it was', () => {
+  test('and one with a getter that throws: its error is the cause, and the writer where it was', () => {
     const writer = new ByteWriter(4);
+    const mine = new RangeError('mine');
     const value = {
       get broken(): number {
-        throw new RangeError('mine');
+        throw mine;
       },
     };
-    expect(() => encodeInto(writer, [1000, value])).toThrow(new RangeError('mine'));
+    const why = expect.objectContaining({
+      code: 'EncodeError',
+      message: 'cannot be read: mine (at value[1])',
+      path: 'value[1]',
+      cause: mine,
+    });
+    expect(() => encodeInto(writer, [1000, value])).toThrow(why);
     expect(writer.position).toBe(0);
   });
 
