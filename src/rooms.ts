@@ -77,7 +77,7 @@ export class Rooms {
     this.options = options;
     this.env = env;
     this.telemetry = new Telemetry(options.name);
-    this.logger = new Logger(env.log, env.clock, options.name);
+    this.logger = new Logger(env.log, env.clock, options.name, this.telemetry);
     this.events = new NodeEvents(this.logger);
     this.#viewOf = viewOf;
     this.#epmd = this.#makeKeeper();

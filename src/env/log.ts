@@ -21,7 +21,10 @@ export interface LogRecord {
   readonly message: string;
 }
 
-/** Where log lines go. Records carry no cookie and no secret. */
+/**
+ * Where log lines go. Records carry no cookie and no secret. A `write` that throws, or whose promise is rejected, loses
+ * that record and harms nobody.
+ */
 export interface Log {
   write(record: LogRecord): void;
 }

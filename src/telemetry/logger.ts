@@ -1,19 +1,25 @@
 import type { Clock } from '../env/clock.ts';
 import type { Log, LogArea, LogLevel } from '../env/log.ts';
+import type { Telemetry } from './events.ts';
 
-/** Writes a node's log lines: stamps the node, drops `debug` of areas that are off, holds back repetition. */
+/**
+ * Writes a node's log lines: stamps the node, drops `debug` of areas that are off, holds back repetition. A log that throws
+ * loses the line and nothing else; it is counted, and told, as `log.failed`.
+ */
 export class Logger {
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #telemetry: Telemetry | undefined;
   /** Changes once, when a node that asked for a name is given one. */
   node: string;
   readonly #debugAreas = new Set<LogArea>();
   /** Last time each `oncePerMinute` cause was written; bounded by the causes that the code names. */
   readonly #lastMs = new Map<string, number>();
 
-  constructor(log: Log, clock: Clock, node: string) {
+  constructor(log: Log, clock: Clock, node: string, telemetry?: Telemetry) {
     this.#log = log;
     this.#clock = clock;
+    this.#telemetry = telemetry;
     this.node = node;
   }
 
@@ -54,6 +60,14 @@ export class Logger {
   }
 
   #write(level: LogLevel, area: LogArea, message: string): void {
-    this.#log.write({ level, area, node: this.node, message });
+    const failed = (error: unknown): void =>
+      this.#telemetry?.emit('log.failed', () => ({ level, area, message, error }));
+    // Lines are written while strangers' bytes are read: what a program's own log throws must not end the program.
+    try {
+      const written: unknown = this.#log.write({ level, area, node: this.node, message });
+      if (written instanceof Promise) written.then(undefined, failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 }
