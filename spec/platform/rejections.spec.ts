@@ -65,6 +65,15 @@ describe('a promise that is rejected for nobody', () => {
     expect(code).toBe(0);
   });
 
+  it('is noted, as is a throw, where a listener of a signal leaves it behind at the end of its process', async () => {
+    const { said, stderr, code } = await play('listeners');
+    const warnings = Array.from({ length: 3 }, () => ({ log: 'warning' }));
+    expect(said).toHaveLength(5);
+    expect(said).toEqual(expect.arrayContaining([{ end: 'killed' }, ...warnings]));
+    expect(said.at(-1)).toEqual({ heard: ['abort'], counters: 3, pong: 'pong' });
+    expect([stderr, code]).toEqual(['', 0]);
+  });
+
   it('is the caller’s when it is a call that fails, whoever made it fail', async () => {
     const { said, code } = await play('callers');
     const end = 'shutdown';

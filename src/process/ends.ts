@@ -34,15 +34,24 @@ export class Ends {
    * that it could go on no longer since it had ended is no news.
    */
   failUnhandled(process: Process, error: unknown): void {
+    this.#failLate(process, error, 'process.late_rejection', 'left a promise that was rejected');
+  }
+
+  /** The same for a listener of its `signal` that has thrown: nearly always at its end, whoever brought that about. */
+  failAborted(process: Process, error: unknown): void {
+    this.#failLate(process, error, 'process.late_throw', 'a listener of its signal threw');
+  }
+
+  #failLate(process: Process, error: unknown, counter: string, what: string): void {
     if (process.state !== DEAD && process.state !== ENDING) {
       this.fail(process, error);
       return;
     }
     if (error instanceof ExitError && error.destination === describePid(process.pid)) return;
-    this.#system.telemetry.count('process.late_rejection');
+    this.#system.telemetry.count(counter);
     this.#system.logger.warning(
       'process',
-      `${describePid(process.pid)} (${process.label}) has ended, and left a promise that was rejected: ${describeThrown(error)}`,
+      `${describePid(process.pid)} (${process.label}) has ended, and ${what}: ${describeThrown(error)}`,
     );
   }
 
@@ -112,7 +121,7 @@ export class Ends {
     process.current = undefined;
   }
 
-  /** What hangs on the signal is the process's own code, whoever ended it. */
+  /** What hangs on the signal is the process's own code, whoever ended it; what that throws comes to `failAborted`. */
   #abort(process: Process, controller: AbortController): void {
     const { rejections } = this.#system;
     const error = deadError(process);

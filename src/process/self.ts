@@ -6,6 +6,7 @@ import { checkEndless, checkMs, checkSpawnOn } from './checks.ts';
 import { makeClient } from './client.ts';
 import { type AnyDestination, type AnyPid, At, type Destination, Global } from './destination.ts';
 import { deadError } from './ends.ts';
+import { guardedController } from './guarded-abort.ts';
 import { Io } from './io.ts';
 import { Mfa } from './mfa.ts';
 import { DEAD, type Extras, type Process } from './process.ts';
@@ -75,12 +76,15 @@ export class Self {
     return this.#process.system.node;
   }
 
-  /** Aborted when the process ends, for whatever reason; its `reason` is the `ExitError`. */
+  /**
+   * Aborted when the process ends, for whatever reason; its `reason` is the `ExitError`. What a listener throws then is
+   * logged as an error of this process.
+   */
   get signal(): AbortSignal {
     const process = this.#process;
     const extra = process.extra;
     if (extra.controller === undefined) {
-      extra.controller = new AbortController();
+      extra.controller = guardedController((error) => process.system.failAborted(process, error));
       if (process.state === DEAD) extra.controller.abort(deadError(process));
     }
     return extra.controller.signal;

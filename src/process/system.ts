@@ -397,6 +397,11 @@ export class ProcessSystem {
     this.#ends.failUnhandled(process, error);
   }
 
+  /** A listener of a process's `signal` has thrown. @internal */
+  failAborted(process: Process, error: unknown): void {
+    this.#ends.failAborted(process, error);
+  }
+
   /** @internal */
   reportCrash(process: Process, error: unknown): void {
     this.#ends.reportCrash(process, error);

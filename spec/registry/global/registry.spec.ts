@@ -380,6 +380,24 @@ describe('a lock', () => {
     expect(labels).not.toContain('hold');
   });
 
+  it('is lost with its holder, whatever a listener of the signal makes of that', async () => {
+    const [a] = await cluster('a');
+    const holder = idle(a!);
+    const outcome = a!.global.trans(
+      'x',
+      (signal) => {
+        signal.addEventListener('abort', () => {
+          throw new Error('when it was lost');
+        });
+        a!.exit(holder, 'kill');
+        return String(signal.reason);
+      },
+      { holder },
+    );
+    expect(await outcome).toMatch(/the holder of the lock, .*, has ended/);
+    await nodes.logged(/^a listener of the signal of a lock threw: Error: when it was lost/);
+  });
+
   it('is let go when the node of its holder goes, and trans gives what its function gives', async () => {
     const [a, b, c] = await cluster('a', 'b', 'c');
     const inside = open();

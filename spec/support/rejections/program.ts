@@ -110,6 +110,36 @@ const scenes: Record<string, () => Promise<void>> = {
     say({ counters: node.inspect().counters['process.late_rejection'] });
     await node.stop();
   },
+  async listeners() {
+    const node = await start('a@127.0.0.1');
+    const heard: string[] = [];
+    node.spawn(
+      async (self) => {
+        const { signal } = self;
+        const off = (): void => void heard.push('taken off');
+        signal.addEventListener('abort', off);
+        signal.addEventListener('abort', () => {
+          throw new RangeError('in a listener');
+        });
+        signal.addEventListener('abort', () => fail('in an async listener'), { once: true });
+        signal.onabort = () => {
+          throw new RangeError('in onabort');
+        };
+        // It may do nothing in the name of its process any more, and that is no news.
+        signal.addEventListener('abort', () => self.send(self.pid, 'bye'));
+        signal.addEventListener('abort', { handleEvent: ({ type }: Event) => heard.push(type) } as never);
+        signal.removeEventListener('abort', off);
+        await self.receive();
+      },
+      [],
+      { name: 'careless' },
+    );
+    await delay(1);
+    say({ end: await endOf(node, () => node.exit(node.whereis('careless')!, 'kill')) });
+    await delay(1);
+    say({ heard, counters: node.inspect().counters['process.late_throw'], pong: await node.ping(node.name) });
+    await node.stop();
+  },
   async callers() {
     const node = await start('a@127.0.0.1');
     const Server = actor('server', (self) => ({

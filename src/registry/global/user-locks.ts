@@ -3,8 +3,9 @@ import { checkKnown } from '../../option-checks.ts';
 import { show } from '../../process/checks.ts';
 import { type AnyPid, At } from '../../process/destination.ts';
 import { deadError } from '../../process/ends.ts';
+import { guardedController } from '../../process/guarded-abort.ts';
 import type { Process } from '../../process/process.ts';
-import { describePid, NORMAL } from '../../process/reasons.ts';
+import { describePid, describeThrown, NORMAL } from '../../process/reasons.ts';
 import type { Self } from '../../process/self.ts';
 import type { ProcessSystem } from '../../process/system.ts';
 import { atom } from '../../term/atom.ts';
@@ -81,7 +82,12 @@ export class UserLocks {
     const isOwn = options.holder === undefined;
     const nodes = this.#nodes(options);
     const holder = isOwn ? processes.start(hold, []) : this.#holder(options.holder);
-    const lost = new AbortController();
+    const lost = guardedController((error) =>
+      processes.logger.error(
+        'registry',
+        `a listener of the signal of a lock threw: ${describeThrown(error)}`,
+      ),
+    );
     const forget = processes.whenEnded(holder, () =>
       lost.abort(new Error(`the holder of the lock, ${describePid(holder.pid)}, has ended`)),
     );
