@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { actor } from '../../src/actor/actor.ts';
+import { ExitError } from '../../src/errors.ts';
 import type { Node } from '../../src/node.ts';
 import type { AnyPid } from '../../src/process/destination.ts';
 import { describeReason, reasonOf } from '../../src/process/reasons.ts';
@@ -70,6 +71,10 @@ const Thrower = actor('thrower', (self, atStart?: number) => {
       throw THROWN[i]![1]();
     },
     exits: (i: number) => self.exit(tuple(atom('refused'), THROWN[i]![1]())),
+    exitsWith: (i: number) => self.exit(THROWN[i]![1]()),
+    ends: (i: number) => {
+      throw new ExitError(THROWN[i]![1](), 'nobody', 'as good as an exit');
+    },
     answers: (i: number) => THROWN[i]![1](),
     /** What `sys:get_state` gets: the value itself, or what comes of throwing it, or of exiting with it. */
     shows: (i: number, how: 'value' | 'throw' | 'exit') =>
@@ -107,14 +112,14 @@ describe.each(THROWN.map(([what, make, says], i) => ({ what, make, says, i })))(
       async (where) => {
         const away = where === 'here' ? home : await nodes.start({ payload: where });
         if (away !== home) await away.connect(home.name);
-        for (const method of ['now', 'later', 'exits'] as const) {
+        for (const method of ['now', 'later', 'exits', 'exitsWith', 'ends'] as const) {
           const pid = home.spawn(Thrower);
           const down = watched(away, pid);
           await expect(away.call(pid, 'well')).resolves.toBe('well');
           const failure = await away.call(pid, method, i).catch((error: unknown) => error);
           expect(failure).toMatchObject({ code: 'ExitError' });
           const { reason } = await down;
-          if (where !== 'here' && method !== 'exits') expect(describeReason(reason)).toMatch(says);
+          if (method === 'now' || method === 'later') expect(describeReason(reason)).toMatch(says);
           expect(home.isAlive(pid)).toBe(false);
         }
         const survivor = home.spawn(Thrower);

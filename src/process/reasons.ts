@@ -25,7 +25,17 @@ const WORDS: Readonly<Record<string, Atom>> = { normal: NORMAL, shutdown: SHUTDO
  * text of that spelling is never what was meant.
  */
 export function toReason(reason: unknown): unknown {
-  return typeof reason === 'string' && Object.hasOwn(WORDS, reason) ? WORDS[reason] : reason;
+  return typeof reason === 'string' && Object.hasOwn(WORDS, reason) ? WORDS[reason] : askable(reason);
+}
+
+/** A proxy may fail whatever is asked of it, `instanceof` included: such a reason is told as text. */
+function askable(reason: unknown): unknown {
+  try {
+    reason instanceof Tuple;
+    return reason;
+  } catch {
+    return tuple(NOCATCH, inspectTerm(reason));
+  }
 }
 
 /**
@@ -34,11 +44,11 @@ export function toReason(reason: unknown): unknown {
  */
 export function reasonOf(thrown: unknown): unknown {
   try {
-    if (thrown instanceof ExitError) return thrown.reason;
+    if (thrown instanceof ExitError) return askable(thrown.reason);
     if (thrown instanceof Error)
       return tuple(tuple(JS_ERROR, nameOf(thrown), messageOf(thrown)), stackLines(thrown));
   } catch {
-    // A proxy fails what is asked of it, `instanceof` included.
+    // A proxy, as above.
   }
   return tuple(NOCATCH, thrown);
 }
