@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EpmdClient } from '../../src/connection/epmd-client.ts';
 import type { Env } from '../../src/env/index.ts';
 import type { Stream, Streams } from '../../src/env/streams.ts';
@@ -8,6 +8,7 @@ import { offeredFlags } from '../../src/handshake/flags.ts';
 import { encodeName } from '../../src/handshake/messages.ts';
 import { at, atom, ExitError, HandshakeError, type Node, type NodeOptions, tuple } from '../../src/index.ts';
 import { platformEnv } from '../../src/platform/index.ts';
+import { Telemetry } from '../../src/telemetry/events.ts';
 import { collector, history, Nodes, once } from '../support/nodes.ts';
 import { RawListener, RawPeer } from '../support/raw-peer.ts';
 import { watchedStreams } from '../support/watched-streams.ts';
@@ -257,6 +258,25 @@ describe('a proven peer', () => {
     expect(await down).toBe('malformed');
     await peer.closed;
     expect(a.inspect().counters['connection.closed.malformed']).toBe(1);
+    expect(a.nodes('connected')).toEqual([b.name]);
+    expect(await a.ping(b.name)).toBe('pong');
+  });
+
+  it('that brings a fault of this node to light is closed alone, and the log says where the fault is', async () => {
+    const [a, b] = await nodes.pair();
+    await a.connect(b.name);
+    const [peer, name] = await proven(a);
+    const down = once(a, 'nodedown', name);
+    const fault = vi.spyOn(Telemetry.prototype, 'count').mockImplementationOnce(() => {
+      throw new TypeError('not thought of');
+    });
+    peer.write('00000006708368016163');
+    expect(await down).toBe('internal');
+    await peer.closed;
+    fault.mockRestore();
+    expect(a.inspect().counters['connection.closed.internal']).toBe(1);
+    const line = nodes.log.find(({ message }) => message.startsWith(`lost ${name} (internal)`));
+    expect(line?.message).toMatch(/TypeError: not thought of\n +at .*\n/);
     expect(a.nodes('connected')).toEqual([b.name]);
     expect(await a.ping(b.name)).toBe('pong');
   });

@@ -9,7 +9,7 @@ import type { ByteWriter } from '../codec/writer.ts';
 import type { DistEncoder } from '../dist/encode.ts';
 import type { ControlSink } from '../dist/sink.ts';
 import type { PeerCertificate, Stream } from '../env/streams.ts';
-import { type BeamishError, ConnectionError, DecodeError, LimitError } from '../errors.ts';
+import { type BeamishError, ConnectionError, DecodeError, LimitError, stackOf } from '../errors.ts';
 import { Acceptor } from '../handshake/acceptor.ts';
 import { Initiator } from '../handshake/initiator.ts';
 import type { CloseAction, LocalNode, PeerNode, UpAction } from '../handshake/machine.ts';
@@ -258,7 +258,6 @@ export class Connection {
         if (this.#ended) return;
       }
     } catch (error) {
-      if (!(error instanceof DecodeError || error instanceof LimitError)) throw error;
       this.#unreadable(error);
       return;
     }
@@ -285,14 +284,22 @@ export class Connection {
     });
   }
 
-  #unreadable(error: DecodeError | LimitError): void {
+  /** Bytes that cannot be read, or a fault of ours that they brought to light: either costs this connection alone. */
+  #unreadable(thrown: unknown): void {
+    const isPeers = thrown instanceof DecodeError || thrown instanceof LimitError;
+    const name = this.peerName || this.remoteAddress;
+    const error = isPeers
+      ? thrown
+      : new ConnectionError(`a fault of this node in reading from ${name}: ${stackOf(thrown)}`, {
+          cause: thrown,
+        });
     if (this.#up === undefined) {
-      const name = this.#expectedName;
-      this.#handshake.unreadable(error, name === '' ? this.remoteAddress : name);
+      this.#handshake.unreadable(error, name);
       return;
     }
-    this.#setup.telemetry.count('connection.closed.malformed');
-    this.close(error, 'malformed');
+    const reason = isPeers ? 'malformed' : 'internal';
+    this.#setup.telemetry.count(`connection.closed.${reason}`);
+    this.close(error, reason);
   }
 
   #streamClosed(error: Error | undefined): void {
