@@ -134,39 +134,63 @@ describe('two nodes with certificates of one authority', () => {
     expect(await a.ping(b.name)).toBe('pong');
     await part(a, b);
     const c = await start('c', options(stranger.issue({ commonName: 'node' })));
-    expect((await refused(c, b)).message).toMatch(/closed the connection|hung up|does not accept/);
+    expect((await refused(c, b)).message).toMatch(/certificate: ours is signed by nobody/);
     expect(await b.ping(c.name)).toBe('pong');
   });
 });
 
 describe('a certificate that will not do', () => {
-  const cases: [string, () => Certificate, RegExp][] = [
+  const cases: [string, () => Certificate, RegExp, RegExp][] = [
     [
       'that has expired',
       () => authority.issue({ commonName: 'node', hosts: HOSTS, days: [-20, -10] }),
       /its certificate has expired \(CERT_HAS_EXPIRED\)/,
+      /certificate: ours has expired, on .* \(option tls.cert\)/,
     ],
     [
       'that is not valid yet',
       () => authority.issue({ commonName: 'node', hosts: HOSTS, days: [1, 2] }),
       /its certificate is not valid yet \(CERT_NOT_YET_VALID\)/,
+      /certificate: ours is not valid before .* \(option tls.cert\)/,
     ],
     [
       'of another authority',
       () => stranger.issue({ commonName: 'node', hosts: HOSTS }),
       /its certificate is signed by nobody that we trust \(option tls.ca\) \(UNABLE_TO_VERIFY_LEAF_SIGNATURE\)/,
+      /certificate: ours is signed by nobody that we trust ourselves \(options tls.cert, tls.ca\)/,
     ],
   ];
-  it.each(cases)('%s is refused, whoever calls', async (_, certificate, reason) => {
-    const [a, b] = [await start('a', tls(good())), await start('b', tls(certificate()))];
-    const error = await refused(a, b);
-    expect(error).toMatchObject({ code: 'ConnectionError', message: expect.stringMatching(reason) });
-    expect(error.message).toContain(`port ${b.port}`);
-    expect(logged()).not.toMatch(reason);
-    await refused(b, a);
-    await nodes.logged(reason);
-    expect(a.inspect().counters['handshake.failed']).toBe(1);
-    expect(await a.ping((await start('c', tls(good()))).name)).toBe('pong');
+  describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s', (version) => {
+    const only: TlsOptions = { minVersion: version, maxVersion: version };
+
+    it.each(cases)('%s is refused, whoever calls', async (_, certificate, reason, ours) => {
+      const [a, b] = [await start('a', tls(good(), only)), await start('b', tls(certificate(), only))];
+      const error = await refused(a, b);
+      expect(error).toMatchObject({ code: 'ConnectionError', message: expect.stringMatching(reason) });
+      expect(error.message).toContain(`port ${b.port}`);
+      expect(logged()).not.toMatch(reason);
+      const told = await refused(b, a);
+      expect(told.message).toMatch(ours);
+      expect(await nodes.logged(reason)).toMatch(/^handshake with 127\.0\.0\.1:\d+ failed at tls: its/);
+      expect(a.inspect().counters['handshake.failed']).toBe(1);
+      expect(await a.ping((await start('c', tls(good(), only))).name)).toBe('pong');
+    });
+
+    it('that is missing is refused by one that verifies, with an alert that says so', async () => {
+      const a = await start('a', tls(good(), only));
+      const b = await start('b', { ca: authority.cert, server: good(), ...only });
+      const wanted = version === 'TLSv1.2' ? /or it wants a certificate/ : /it wants a certificate of ours/;
+      expect((await refused(b, a)).message).toMatch(wanted);
+      expect(await nodes.logged(/it shows no certificate/)).toContain('handshake with 127.0.0.1:');
+    });
+  });
+
+  it('may be good, where who is called hangs up without a word: the error sends to the log there', async () => {
+    const b = await start('b', tls(good(), { ca: stranger.cert }));
+    const error = await refused(await start('a', tls(good())), b);
+    expect(error.message).toMatch(
+      /hung up without a word, .* refuses our certificate: the log there tells why/,
+    );
   });
 
   it('for another host is refused by who calls, unless checkHost is false', async () => {

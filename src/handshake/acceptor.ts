@@ -5,6 +5,7 @@ import { DistFlag, type DistFlags, expandMandatory25, hasFlag, missingFlags } fr
 import {
   ARM,
   failure,
+  goneMessage,
   type HandshakeAction,
   type HandshakeEvent,
   type LocalNode,
@@ -253,12 +254,8 @@ export class Acceptor {
   }
 
   #closed(cause: unknown): readonly AcceptorAction[] {
-    return this.#fail(
-      this.#stage === 'recv_challenge_reply'
-        ? 'the peer closed the connection; it may not allow us'
-        : 'the peer closed the connection',
-      cause,
-    );
+    const guess = this.#stage === 'recv_challenge_reply' ? '; it may not allow us' : '';
+    return this.#fail(goneMessage(cause, guess), cause);
   }
 
   #fail(message: string, cause?: unknown, status?: StatusWord): readonly AcceptorAction[] {

@@ -5,6 +5,7 @@ import { DistFlag, expandMandatory25, hasFlag, missingFlags } from './flags.ts';
 import {
   ARM,
   failure,
+  goneMessage,
   type HandshakeAction,
   type HandshakeEvent,
   type LocalNode,
@@ -209,12 +210,8 @@ export class Initiator {
   }
 
   #closed(cause: unknown): readonly InitiatorAction[] {
-    return this.#fail(
-      this.#stage === 'recv_challenge_ack'
-        ? 'the peer closed the connection; the cookies may differ'
-        : 'the peer closed the connection',
-      cause,
-    );
+    const guess = this.#stage === 'recv_challenge_ack' ? '; the cookies may differ' : '';
+    return this.#fail(goneMessage(cause, guess), cause);
   }
 
   #fail(message: string, cause?: unknown, status?: StatusWord): readonly InitiatorAction[] {

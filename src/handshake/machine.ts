@@ -9,7 +9,7 @@
  * Each step has 7 seconds. The owner keeps one timer: `arm` sets it anew, `up` and `close` end it. After either,
  * every further event is answered with nothing.
  */
-import { HandshakeError } from '../errors.ts';
+import { HandshakeError, messageOf } from '../errors.ts';
 import { DistFlag, type DistFlags, hasFlag } from './flags.ts';
 import type { HandshakeVersion, StatusWord } from './messages.ts';
 
@@ -102,4 +102,9 @@ export function failure(
   return options.status === undefined
     ? { type: 'close', error }
     : { type: 'close', error, status: options.status };
+}
+
+/** What is said of a peer that has gone: with what broke, where that is known, and what may be behind it. */
+export function goneMessage(cause: unknown, guess = ''): string {
+  return `the peer closed the connection${guess}${cause === undefined ? '' : ` (${messageOf(cause)})`}`;
 }

@@ -17,11 +17,13 @@ import type {
   Stream,
   StreamHandlers,
   Streams,
+  TlsIdentity,
 } from '../env/streams.ts';
 import { ConnectionError } from '../errors.ts';
+import { plainAddress } from './address.ts';
 import { BusyWait } from './busy-wait.ts';
 import { PAUSE_MS, ReadModeration } from './read-moderation.ts';
-import { peerCertificate, secure, secureServer, secureSocket, tlsReason } from './tls.ts';
+import { flawOf, peerCertificate, secure, secureServer, secureSocket, tlsReason } from './tls.ts';
 
 /**
  * How long an ended stream may stand without sending any of what is queued, or without the other side ending
@@ -131,8 +133,12 @@ function connectTcp(options: ConnectOptions): Promise<Stream> {
       reject(error);
     };
     const failed = (cause: Error): void => {
-      const isCut = secured !== undefined && tlsReason(cause) === undefined;
-      const reason = isCut ? `hung up on before it was secure (${reasonOf(cause)})` : reasonOf(cause);
+      let reason = reasonOf(cause);
+      if (tls !== undefined && secured !== undefined && tlsReason(cause) === undefined) {
+        const flaw = flawOf(tls.identity);
+        const doubt = flaw === undefined ? '' : `; it may have refused our certificate: ${flaw}`;
+        reason = `hung up on before it was secure (${reason})${doubt}`;
+      }
       giveUp(new ConnectionError(`cannot connect to ${host}, port ${port}: ${reason}`, { cause }));
     };
     const aborted = (): void => giveUp(signal?.reason);
@@ -156,7 +162,7 @@ function connectTcp(options: ConnectOptions): Promise<Stream> {
       secured.on('close', closed);
       secured.once('secureConnect', () => {
         settle();
-        resolve(new TcpStream(socket, secured));
+        resolve(new TcpStream(socket, secured, tls.identity));
       });
     };
 
@@ -183,6 +189,8 @@ class TcpStream implements Stream {
   readonly localPort: number;
   #socket: Socket;
   readonly #secured: TLSSocket | undefined;
+  /** What our call has shown, until the other side says something, or we end it: it may still be refused. */
+  #doubted: TlsIdentity | undefined;
   #handlers: StreamHandlers | undefined;
   #error: Error | undefined;
   #closed = false;
@@ -193,8 +201,11 @@ class TcpStream implements Stream {
   #rest: NodeJS.Timeout | undefined;
   #paused = false;
 
-  /** @param secured the TLS on the socket, where there is one */
-  constructor(socket: Socket, secured?: TLSSocket) {
+  /**
+   * @param secured the TLS on the socket, where there is one
+   * @param shown what our call has shown over it
+   */
+  constructor(socket: Socket, secured?: TLSSocket, shown?: TlsIdentity) {
     // The addresses are gone once the socket is closed, so they are read now.
     this.remoteHost = plainAddress(socket.remoteAddress);
     this.remotePort = socket.remotePort ?? 0;
@@ -202,6 +213,7 @@ class TcpStream implements Stream {
     this.localPort = socket.localPort ?? 0;
     this.#socket = secured ?? socket;
     this.#secured = secured;
+    this.#doubted = shown;
     this.#listen();
   }
 
@@ -224,8 +236,24 @@ class TcpStream implements Stream {
     clearTimeout(this.#grace);
     this.endRest();
     this.#busyWait?.end();
+    if (this.#doubted !== undefined) this.#error = this.#refused(this.#doubted);
     this.#handlers?.closed(this.#error);
   };
+
+  /**
+   * Why the other side has gone without a word. From TLS 1.3 on, who calls is secure before its own certificate has been
+   * looked at. Some refuse it with an alert, which says why; Node.js hangs up.
+   */
+  #refused(shown: TlsIdentity): Error | undefined {
+    const broke = this.#error?.cause as Error | undefined;
+    if (broke !== undefined && tlsReason(broke) !== undefined) return this.#error;
+    const peer = `${this.remoteHost}, port ${this.remotePort}`;
+    const flaw = flawOf(shown) ?? 'the log there tells why';
+    return new ConnectionError(
+      `${peer}, hung up without a word, as one does that refuses our certificate: ${flaw}`,
+      broke === undefined ? {} : { cause: broke },
+    );
+  }
 
   get peerCertificate(): PeerCertificate | undefined {
     return this.#secured === undefined ? undefined : peerCertificate(this.#secured);
@@ -240,6 +268,7 @@ class TcpStream implements Stream {
     }
     if (handlers.borrows !== true || !this.#lend(handlers)) {
       this.#socket.on('data', (chunk: Buffer) => {
+        this.#doubted = undefined;
         handlers.data(chunk);
         this.#busyWait?.read();
       });
@@ -336,11 +365,13 @@ class TcpStream implements Stream {
   end(): void {
     if (this.#ended || this.#closed) return;
     this.#ended = true;
+    this.#doubted = undefined;
     this.#socket.end();
     this.#armGrace();
   }
 
   destroy(): void {
+    this.#doubted = undefined;
     this.#socket.destroy();
   }
 
@@ -358,12 +389,6 @@ class TcpStream implements Stream {
 
 function nowMs(): number {
   return performance.now();
-}
-
-/** IPv4 peers of a listener on all interfaces come as `::ffff:10.0.0.1`; everybody else expects `10.0.0.1`. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return '';
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 function reasonOf(cause: Error): string {

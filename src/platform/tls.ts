@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { isIP, type Socket } from 'node:net';
 import {
@@ -18,6 +18,7 @@ import type {
   TlsServerOptions,
 } from '../env/streams.ts';
 import { messageOf, OptionsError } from '../errors.ts';
+import { plainAddress } from './address.ts';
 
 /** Certificates and keys that were read, as the platform wants them. */
 interface Pem {
@@ -66,6 +67,54 @@ class Identity implements TlsIdentity {
 /** @throws OptionsError, never with a key or passphrase in it */
 export function secure(material: TlsMaterial, unusable: (error: Error) => void): TlsIdentity {
   return new Identity(material, unusable);
+}
+
+/**
+ * What others may hold against what we show, as far as it is known here, for people: the dates, and whether those that we
+ * trust ourselves have signed it. Undefined: nothing, or it cannot be told.
+ */
+export function flawOf(identity: TlsIdentity): string | undefined {
+  const { cert, ca } = (identity as Identity).current.pem;
+  if (cert === undefined) return 'we show none (option tls.cert)';
+  const chain = certificatesIn(cert);
+  const [own] = chain;
+  if (own === undefined) return undefined;
+  if (Date.parse(own.validTo) < Date.now()) return `ours has expired, on ${own.validTo} (option tls.cert)`;
+  if (Date.parse(own.validFrom) > Date.now())
+    return `ours is not valid before ${own.validFrom} (option tls.cert)`;
+  const trusted = ca?.flatMap(certificatesIn);
+  return trusted === undefined || isSigned(own, chain, trusted)
+    ? undefined
+    : 'ours is signed by nobody that we trust ourselves (options tls.cert, tls.ca)';
+}
+
+/** Whether a chain leads from a certificate, by those that come with it, to one that is trusted. */
+function isSigned(
+  own: X509Certificate,
+  chain: readonly X509Certificate[],
+  trusted: readonly X509Certificate[],
+): boolean {
+  let at = own;
+  for (let steps = 0; steps < chain.length; steps++) {
+    const signed = (by: X509Certificate): boolean => at.checkIssued(by) && at.verify(by.publicKey);
+    if (trusted.some((one) => one.fingerprint256 === at.fingerprint256 || signed(one))) return true;
+    const next = chain.find((one) => one !== at && signed(one));
+    if (next === undefined) return false;
+    at = next;
+  }
+  return false;
+}
+
+/** Those that can be read; it is only told of them. */
+function certificatesIn(pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.flatMap((block) => {
+    try {
+      return [new X509Certificate(block)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 const isText = (given: string): boolean => given.includes('-----BEGIN');
@@ -143,8 +192,12 @@ export function secureServer(options: TlsServerOptions, onSecure: (socket: TLSSo
   const { identity, verify, requireCertificate, maxPending, timeoutMs } = options;
   let pending = 0;
   let { current } = identity as Identity;
-  const failed = (socket: TLSSocket, error: Error): void => {
-    options.failed(addressOf(socket) ?? 'a caller that has gone', error);
+  /** Of callers that are not secure yet: who has gone has no address any more. */
+  const addresses = new WeakMap<Socket, string>();
+  const failed = (socket: TLSSocket & { readonly _parent?: Socket }, error: Error): void => {
+    // What the platform has put its TLS on is no documented property.
+    const below = socket._parent === undefined ? undefined : addresses.get(socket._parent);
+    options.failed(below ?? addressOf(socket) ?? 'a caller that has gone', error);
     socket.destroy();
   };
   const server = createServer({
@@ -161,6 +214,7 @@ export function secureServer(options: TlsServerOptions, onSecure: (socket: TLSSo
     if (current !== before) server.setSecureContext(current.pem);
   });
   server.on('connection', (socket) => {
+    addresses.set(socket, addressOf(socket) ?? 'a caller that has gone');
     pending += 1;
     if (pending <= maxPending) return;
     socket.destroy();
@@ -182,8 +236,8 @@ export function secureServer(options: TlsServerOptions, onSecure: (socket: TLSSo
   return server;
 }
 
-function addressOf(socket: TLSSocket): string | undefined {
-  return socket.remoteAddress === undefined ? undefined : `${socket.remoteAddress}:${socket.remotePort}`;
+function addressOf({ remoteAddress, remotePort }: Socket): string | undefined {
+  return remoteAddress === undefined ? undefined : `${plainAddress(remoteAddress)}:${remotePort}`;
 }
 
 function refusal(code: string): Error {
@@ -224,7 +278,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it takes no version of TLS that we speak',
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'it does not trust who signed our certificate',
   ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'it finds our certificate bad',
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'it finds that our certificate has expired',
+  // OTP says so, too, of one that is not valid yet.
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'it finds that our certificate has expired, or is not valid yet',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED: 'it finds that our certificate has been revoked',
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'it does not accept our certificate',
   ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: 'it does not accept our kind of certificate',
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
