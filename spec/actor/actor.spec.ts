@@ -263,6 +263,25 @@ describe('an actor', () => {
     await expect(system.callMethod(system.outside, pid, 'get', [])).rejects.toThrow('no database');
   });
 
+  it('ends at its start when a handler is called `then`, which makes a promise of the object', async () => {
+    const system = new World().start('a@one');
+    const get = () => 1;
+    const then = (value: unknown): object => Object.fromEntries([['then', value]]);
+    const setups: [setup: () => object, started: boolean][] = [
+      [() => ({ get, ...then(() => 2) }), false],
+      [() => then(() => 2), false],
+      [() => ({ get, ...then('no method') }), true],
+      [() => Object.assign(Promise.resolve({ get }), then(Promise.prototype.then)), true],
+      [() => Object.create(then((resolve: (made: object) => void) => resolve({ get }))), true],
+    ];
+    for (const [setup, started] of setups) {
+      const pid = system.spawn(actor('thenable', setup), []);
+      const outcome = system.callMethod(system.outside, pid, 'get', []);
+      if (started) expect(await outcome).toBe(1);
+      else await expect(outcome).rejects.toThrow(/TypeError: the setup of thenable .* handler called `then`/);
+    }
+  });
+
   it('refuses to call itself', async () => {
     const system = new World().start('a@one');
     const Loop = actor('loop', (self) => ({ go: () => self.call('loop', 'go') }));

@@ -6,7 +6,7 @@ import { ActorBehaviour, type Setup } from './behaviour.ts';
 /**
  * Defines a kind of process that answers calls. `setup` runs first in each process of it and returns the methods; what
  * it closes over is the process's state. Handlers run one at a time, also when they are async; a throw or a rejection
- * ends the process with that as its reason.
+ * ends the process with that as its reason. None may be called `then`: an object with that is a promise to JavaScript.
  *
  * @param name - for people, for `spawnOn` and for a BEAM, where it is the module
  */

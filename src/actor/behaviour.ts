@@ -83,6 +83,11 @@ export class ActorBehaviour implements Behaviour {
     const { run, args } = this.#setup!;
     this.#setup = undefined;
     const made = run(new ActorSelf(this.#process, this), ...args);
+    if (isPromise(made) && Object.hasOwn(made, 'then') && !(made instanceof Promise)) {
+      throw new TypeError(
+        `the setup of ${this.#process.label} returned a handler called \`then\`, by which JavaScript takes the object for a promise: call it otherwise`,
+      );
+    }
     if (isPromise(made)) return made.then((handlers) => this.#adopt(handlers));
     this.#adopt(made);
     return undefined;
