@@ -6,7 +6,7 @@ import { DecodeError, EncodeError } from '../../src/errors.ts';
 import { MSGPACK_MAGIC } from '../../src/payload/heads.ts';
 import { MsgpackPayload } from '../../src/payload/msgpack.ts';
 import { UnknownPart, Unreadable } from '../../src/payload/unreadable.ts';
-import { AtomMap, atom, ImproperList, Tuple, tuple } from '../../src/term/index.ts';
+import { AtomMap, atom, type Float, float, ImproperList, Tuple, tuple } from '../../src/term/index.ts';
 import { anyValue, plain, SURVIVES } from './values.ts';
 
 const codec = new MsgpackPayload();
@@ -59,6 +59,25 @@ describe('a message between Beamish nodes', () => {
     expect((trip(Object.assign(new Error('x'), { name: 5 })) as Error).name).toBe('5');
   });
 
+  it('carries the errors of an error', () => {
+    const back = trip(new AggregateError([new TypeError('one'), 'two'], 'all')) as AggregateError;
+    expect([back.constructor, back.errors[0].constructor, back.errors[1]]).toEqual([
+      AggregateError,
+      TypeError,
+      'two',
+    ]);
+    expect(Object.getOwnPropertyDescriptor(back, 'errors')?.enumerable).toBe(false);
+    expect('cause' in back).toBe(false);
+    const changed = trip(Object.assign(new AggregateError([1], 'all'), { errors: 'none' })) as Error;
+    expect([changed.constructor, changed.name]).toEqual([Error, 'AggregateError']);
+  });
+
+  it('tells the number minus zero from the float, and reads both as they were always written', () => {
+    const back = trip([-0, float(-0), new Set([-0])]) as [number, Float, Set<number>];
+    expect([back[0], back[1], [...back[2]]]).toEqual([-0, float(-0), [0]]);
+    expect(Object.is(read(payload('c7080c8000000000000000')), -0)).toBe(true);
+  });
+
   it('refuses what cannot travel, saying what and where', () => {
     class Point {}
     const refused = (value: unknown): string => {
@@ -86,6 +105,7 @@ describe('a message between Beamish nodes', () => {
       instance: refused(new Map([['k', new Point()]])),
       inSet: refused(new Set([1, new Point()])),
       inCause: refused(new Error('x', { cause: () => 1 })),
+      inErrors: refused(new AggregateError([1, { f: () => 1 }])),
       surrogate: refused({ a: '\ud800' }),
       key: refused({ '\ud800': 1n }),
       cycle: refused(cycle),
@@ -97,6 +117,7 @@ describe('a message between Beamish nodes', () => {
       instance: expect.stringMatching(/^an instance of Point .*\(at value\.get\("k"\)\)$/),
       inSet: expect.stringMatching(/^an instance of Point .*\(at value\.member\(1\)\)$/),
       inCause: expect.stringMatching(/^a function cannot be sent.*\(at value\.cause\)$/),
+      inErrors: expect.stringMatching(/^a function cannot be sent.*\(at value\.errors\[1\]\.f\)$/),
       surrogate: expect.stringMatching(/half of a surrogate pair.*\(at value\.a\)$/),
       key: expect.stringMatching(/^a key with half of a surrogate pair/),
       cycle: expect.stringMatching(/cannot contain itself.*\(at value\[0\]\)$/),
@@ -197,6 +218,9 @@ describe('hostile bytes', () => {
     ['a typed array of no kind', 'c70008', /unknown kind of typed array undefined/],
     ['a typed array of half an element', 'c702080201', /no whole number of Int16Array/],
     ['an error without a message', 'c7030991a141', /expected name and message of an error/],
+    ['an error of errors without a list of them', 'c7030e91a141', /expected the errors of an error/],
+    ['an error of errors without a message', 'c7040e9290a141', /expected name and message of an error/],
+    ['a minus zero with something behind it', 'c7010d00', /an extension is longer than what is in it/],
     ['an improper list of nothing', 'c7010a90', /an improper list has an element/],
     ['an improper list with a list as tail', 'c7030a920190', /a tail that is no list/],
     ['an atom map with a number as key', 'c70303920101', /a key of a map is no text/],

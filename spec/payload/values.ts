@@ -70,6 +70,13 @@ export const SURVIVES: readonly (readonly [title: string, value: unknown])[] = [
     ],
   ],
   ['errors', [new Error('plain'), new TypeError('typed'), withCause, new Odd('odd')]],
+  [
+    'the errors of an error',
+    [
+      new AggregateError([new TypeError('one'), withCause, 'text'], 'all'),
+      new AggregateError([new AggregateError([])], 'nested', { cause: new Error('why') }),
+    ],
+  ],
   ['atoms', [atom('ok'), atom(''), atom('with space'), atom('日'.repeat(255))]],
   [
     'tuples',
@@ -83,13 +90,17 @@ export const SURVIVES: readonly (readonly [title: string, value: unknown])[] = [
   ['improper lists', [new ImproperList([1, new Date(5)], atom('t')), new ImproperList(['a'], new Map())]],
   ['bit strings', [new BitString(Uint8Array.of(160), 3)]],
   ['external funs', [new ExternalFun(atom('m'), atom('f'), 2)]],
-  ['floats', [float(2), float(-7), float(0.5)]],
+  ['floats', [float(2), float(-7), float(0.5), float(-0), -0]],
   ['all of it nested', { list: [tuple(new Map([[new Set([1n]), [new Date(1), atoms({ e: withCause })]]]))] }],
 ];
 
 /** Errors by what survives of them; all else as it is. Structural equality does not look at stacks. */
 export function plain(value: unknown): unknown {
-  if (value instanceof Error) return ['error', value.name, value.message, value.stack, plain(value.cause)];
+  if (value instanceof Error) {
+    const { name, message, stack, cause } = value;
+    const errors = value instanceof AggregateError ? value.errors : undefined;
+    return ['error', name, message, stack, plain(cause), plain(errors)];
+  }
   if (Array.isArray(value)) return value.map(plain);
   if (value instanceof Tuple) return new Tuple(value.elements.map(plain));
   if (value instanceof Map) return new Map([...value].map(([key, inner]) => [plain(key), plain(inner)]));
@@ -120,7 +131,7 @@ const leaf = fc.oneof(
   fc
     .tuple(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), word)
     .map(([id, creation]) => new Port('p@h', id, creation)),
-  fc.double({ noNaN: true, noDefaultInfinity: true }).map((x) => float(x === 0 ? 0 : x)),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map(float),
   fc
     .tuple(fc.uint8Array({ minLength: 1, maxLength: 5 }), fc.integer({ min: 1, max: 7 }))
     .map(([bytes, bits]) => {
@@ -156,6 +167,7 @@ export const { anyValue } = fc.letrec((tie) => {
         )
         .map(([elements, tail]) => new ImproperList(elements, tail)),
       fc.tuple(text, inner).map(([message, cause]) => new SyntaxError(message, { cause })),
+      fc.tuple(some, text).map(([errors, message]) => new AggregateError(errors, message)),
     ),
   };
 });

@@ -29,4 +29,8 @@ export const EXTENSION = {
   OBJECT: 11,
   /** float64: a number that is to stay a float, `float(2)` */
   FLOAT: 12,
+  /** nothing: `float(-0)`. `FLOAT` with that value is the number. */
+  FLOAT_MINUS_ZERO: 13,
+  /** sequence of the list of its errors, then what `ERROR` has */
+  AGGREGATE_ERROR: 14,
 } as const;

@@ -42,10 +42,17 @@ export const PACKED_FORMAT: RicherFormat = {
   inside(value) {
     if (value instanceof Date || isTypedArray(value)) return [];
     if (value instanceof Set) return [...value].map((member, i) => [`.member(${i})`, member] as const);
-    if (value instanceof Error) return 'cause' in value ? [['.cause', value.cause]] : [];
+    if (value instanceof Error) {
+      const inside: [string, unknown][] = 'cause' in value ? [['.cause', value.cause]] : [];
+      return isAggregate(value) ? [['.errors', value.errors], ...inside] : inside;
+    }
     return undefined;
   },
 };
+
+/** One whose list of errors nobody has put something else in place of. */
+const isAggregate = (error: Error): error is AggregateError =>
+  error instanceof AggregateError && Array.isArray(error.errors);
 
 const isTypedArray = (value: object): boolean => TYPED_ARRAYS.some((type) => value instanceof type);
 
@@ -78,7 +85,10 @@ export function toExtension(value: unknown, write: WriteNested): ExtData | undef
     throw new EncodeError(`a ${typeof value} cannot travel`);
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof ExtData)
     return undefined;
-  if (value instanceof Float) return float64(EXTENSION.FLOAT, value.value);
+  if (value instanceof Float)
+    return Object.is(value.value, -0)
+      ? new ExtData(EXTENSION.FLOAT_MINUS_ZERO, new Uint8Array(0))
+      : float64(EXTENSION.FLOAT, value.value);
   if (isLeafTerm(value)) return term(value);
   if (value instanceof Tuple) return new ExtData(EXTENSION.TUPLE, write(value.elements));
   if (value instanceof AtomMap) return new ExtData(EXTENSION.ATOM_MAP, write(Object.entries(value).flat()));
@@ -88,7 +98,9 @@ export function toExtension(value: unknown, write: WriteNested): ExtData | undef
   if (value instanceof Error) {
     const parts: unknown[] = [String(value.name), String(value.message), value.stack ?? null];
     if ('cause' in value) parts.push(value.cause);
-    return new ExtData(EXTENSION.ERROR, write(parts));
+    return isAggregate(value)
+      ? new ExtData(EXTENSION.AGGREGATE_ERROR, write([value.errors, ...parts]))
+      : new ExtData(EXTENSION.ERROR, write(parts));
   }
   if (value instanceof ImproperList)
     return new ExtData(EXTENSION.IMPROPER_LIST, write([...value.elements, value.tail]));
@@ -119,7 +131,7 @@ function term(value: unknown): ExtData {
   return new ExtData(EXTENSION.TERM, writer.toBytes());
 }
 
-/** Minus zero is a number of its own; everything else here was made by `float()`. */
+/** Minus zero is the number; everything else here was made by `float()`, as is minus zero in an extension of its own. */
 export function toFloat(value: number): number | Float {
   if (Object.is(value, -0)) return value;
   if (!Number.isFinite(value)) throw new DecodeError('a float is not finite', 0);
@@ -151,10 +163,24 @@ export function toImproperList(elements: readonly unknown[]): ImproperList {
 }
 
 export function toError(parts: readonly unknown[]): Error {
+  return restoreError(parts, (name, message) => {
+    return new (Object.hasOwn(ERRORS, name) ? ERRORS[name]! : Error)(message);
+  });
+}
+
+export function toAggregateError([errors, ...parts]: readonly unknown[]): AggregateError {
+  if (!Array.isArray(errors)) throw new DecodeError('expected the errors of an error', 0);
+  return restoreError(parts, (_name, message) => new AggregateError(errors, message));
+}
+
+function restoreError<T extends Error>(
+  parts: readonly unknown[],
+  make: (name: string, message: string) => T,
+): T {
   const [name, message, stack] = parts;
   if (typeof name !== 'string' || typeof message !== 'string')
     throw new DecodeError('expected name and message of an error', 0);
-  const error = new (Object.hasOwn(ERRORS, name) ? ERRORS[name]! : Error)(message);
+  const error = make(name, message);
   const own = (key: string, value: unknown) =>
     Object.defineProperty(error, key, { value, writable: true, enumerable: false, configurable: true });
   if (error.name !== name) own('name', name);

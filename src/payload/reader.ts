@@ -9,9 +9,10 @@ import type { Atom } from '../term/atom.ts';
 import { AtomMap, setOwn } from '../term/atom-map.ts';
 import type { TermDecoder } from '../term/etf/decode.ts';
 import { textOf } from '../term/etf/text.ts';
+import { float } from '../term/float.ts';
 import { Tuple } from '../term/tuple.ts';
 import { EXTENSION } from './extension-types.ts';
-import { toBigInt, toError, toFloat, toImproperList, toTypedArray } from './extensions.ts';
+import { toAggregateError, toBigInt, toError, toFloat, toImproperList, toTypedArray } from './extensions.ts';
 import * as head from './heads.ts';
 import { UnknownPart } from './unreadable.ts';
 
@@ -308,6 +309,10 @@ export class PackedReader {
         return toTypedArray(this.#rest());
       case EXTENSION.ERROR:
         return toError(this.#sequence(depth));
+      case EXTENSION.AGGREGATE_ERROR:
+        return toAggregateError(this.#sequence(depth));
+      case EXTENSION.FLOAT_MINUS_ZERO:
+        return float(-0);
       case EXTENSION.IMPROPER_LIST:
         return toImproperList(this.#sequence(depth));
       default:
