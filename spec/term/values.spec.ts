@@ -33,6 +33,18 @@ describe('atoms', () => {
     expect(() => atom('\ud800')).toThrow(EncodeError);
     expect(() => atom(1 as never)).toThrow(EncodeError);
   });
+
+  test('show their name and nothing else to whoever serialises them, and are written from behind a proxy', () => {
+    const wrapped = new Proxy(atom('shown'), {});
+    const bytes = encodeTerm([wrapped, wrapped]);
+    for (const one of [atom('shown'), atom('shown')]) {
+      expect(JSON.stringify(one)).toBe('{"name":"shown"}');
+      expect(structuredClone(one)).toStrictEqual({ name: 'shown' });
+      expect(encodeTerm([one, one])).toEqual(bytes);
+    }
+    expect(wrapped.slot).toBe(atom('shown').slot);
+    expect(atom('shown').slot).toBeGreaterThan(0);
+  });
 });
 
 describe('pids', () => {

@@ -8,15 +8,29 @@ export const MAX_ATOM_CHARACTERS = 255;
 /** An Erlang atom. Interned: two atoms with the same name are the same object, so compare with `===`. */
 export class Atom {
   readonly name: string;
-  /** 0..2047, from the name alone: where an atom cache of the distribution looks first. @internal */
-  readonly slot: number;
-  /** The atom as an encoded term (tag 118 or 119), made on first use. @internal */
-  wire: Uint8Array | undefined = undefined;
+  /** Private, these two, so that whoever serialises an atom finds its name and nothing else. */
+  readonly #slot: number;
+  #wire: Uint8Array | undefined = undefined;
 
   /** @internal use `atom()` */
   constructor(name: string) {
     this.name = name;
-    this.slot = slotOf(name);
+    this.#slot = slotOf(name);
+  }
+
+  /** 0..2047, from the name alone: where an atom cache of the distribution looks first. @internal */
+  get slot(): number {
+    // A proxy around an atom has no room for it.
+    return #slot in this ? this.#slot : slotOf((this as { readonly name: string }).name);
+  }
+
+  /** The atom as an encoded term (tag 118 or 119), made on first use. @internal */
+  get wire(): Uint8Array | undefined {
+    return #wire in this ? this.#wire : undefined;
+  }
+
+  set wire(wire: Uint8Array) {
+    if (#wire in this) this.#wire = wire;
   }
 
   toString(): string {
