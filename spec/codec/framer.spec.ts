@@ -76,4 +76,28 @@ describe('the length framer', () => {
     expect(() => framer.next()).toThrow(LimitError);
     expect(() => framer.next()).toThrow(/4294967295 bytes.*at most 10.*limits\.maxFrameBytes/);
   });
+
+  test('lets go of a long frame when it is asked for the next, and finds none', () => {
+    const framer = new LengthFramer(4, 1_000_000, 'frameBytes');
+    const long = frame(4, new Uint8Array(100_000));
+    const gather = (cut: number): void => {
+      framer.push(long.subarray(0, cut));
+      expect(framer.next()).toBe(false);
+      framer.push(long.subarray(cut));
+      expect(framer.next()).toBe(true);
+    };
+    const expectNothing = (): void => {
+      expect(framer.next()).toBe(false);
+      expect([framer.buffer.length, framer.isOwn, framer.isPlaced]).toEqual([0, false, false]);
+    };
+    gather(50_000);
+    expect([framer.end - framer.start, framer.isOwn, framer.isPlaced]).toEqual([100_000, true, false]);
+    expectNothing();
+    // The rest is short; the memory that it is in is long.
+    const place = Buffer.alloc(100_000);
+    framer.room = (_buffer, start, end, length) => place.subarray(end - start, length);
+    gather(90_000);
+    expect([framer.end - framer.start, framer.isOwn, framer.isPlaced]).toEqual([10_004, false, true]);
+    expectNothing();
+  });
 });

@@ -13,7 +13,7 @@ const FIRST_BYTES = 1024 * 1024;
  *
  * Frames are handed out one at a time with `next()`, so that the reader of the last handshake frame can set
  * `prefixBytes = 4` before the next frame is cut, and bytes that arrived in the same chunk are not lost.
- * A body is described by `buffer`, `start` and `end`: a view, valid as long as its chunk is kept alive. One that came
+ * A body is described by `buffer`, `start` and `end`: a view, to be read before the next is asked for. One that came
  * in pieces is gathered where it stays: each of its bytes is copied once.
  */
 export class LengthFramer {
@@ -67,7 +67,8 @@ export class LengthFramer {
   }
 
   /**
-   * Finds the next complete frame. False means: more bytes are needed.
+   * Finds the next complete frame. False means: more bytes are needed. Then the frame before is let go of: a link that
+   * has nothing more to say does not keep the last long one.
    * @throws LimitError when the announced length is past `limitBytes`
    */
   next(): boolean {
@@ -76,9 +77,13 @@ export class LengthFramer {
     const prefix = this.prefixBytes;
     const at = this.#read;
     const available = chunk.length - at;
-    if (available < prefix) return available > 0 && this.#gather();
+    if (available < prefix) {
+      this.#letGo();
+      return available > 0 && this.#gather();
+    }
     const length = this.#lengthAt(chunk, at);
     if (available - prefix < length) {
+      this.#letGo();
       if (length >= OWN_BYTES && this.#place(chunk, at + prefix, length)) return false;
       this.#wanted = prefix + length;
       return this.#gather();
@@ -153,6 +158,15 @@ export class LengthFramer {
   #reset(): void {
     this.#chunk = NOTHING;
     this.#read = 0;
+  }
+
+  #letGo(): void {
+    if (!this.isOwn && !this.isPlaced) return;
+    this.buffer = NOTHING;
+    this.start = 0;
+    this.end = 0;
+    this.isOwn = false;
+    this.isPlaced = false;
   }
 
   #grow(wanted: number, needed: number): void {

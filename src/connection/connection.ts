@@ -261,7 +261,9 @@ export class Connection {
       this.#unreadable(error);
       return;
     }
-    if (this.#up !== undefined && this.#setup.isBehind()) this.#holdBack();
+    if (this.#up === undefined) return;
+    this.#up.decoder.release();
+    if (this.#setup.isBehind()) this.#holdBack();
   }
 
   /** Whether the first bytes are those of a TLS record: as a length they would be beyond any name. */

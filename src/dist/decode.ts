@@ -188,6 +188,11 @@ export class DistDecoder {
     this.#whole(this.#assembly?.placed());
   }
 
+  /** Lets go of the frame, or message, that was read last: an idle link is not to keep it. */
+  release(): void {
+    this.#terms.release();
+  }
+
   /** The control tuple, from its operation on. Operations that carry most of the traffic come first. */
   #control(arity: number): void {
     const terms = this.#terms;

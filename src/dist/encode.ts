@@ -421,6 +421,8 @@ export class DistEncoder {
   #check(w: ByteWriter, start: number, bytes: number): void {
     if (bytes <= this.#frameBytes) return;
     this.#undo(w, start);
+    // Nothing was written that would have the long buffer given back.
+    w.cut(start);
     throw new EncodeError(
       `the message takes ${bytes} bytes, a frame at most ${this.#frameBytes} (limits.frameBytes)`,
     );

@@ -12,6 +12,9 @@ import { PackedReader } from './reader.ts';
 import { Unreadable } from './unreadable.ts';
 import { writePacked } from './writer.ts';
 
+/** The library's encoder keeps the buffer of its longest message for ever; past this it goes with the message. */
+const KEPT_BYTES = 256 * 1024;
+
 /**
  * Payloads between Beamish nodes: MessagePack behind 0xC1, with extension types for terms and for what JavaScript
  * users expect to survive. A string is a string and bytes are bytes. One per connection.
@@ -20,7 +23,7 @@ import { writePacked } from './writer.ts';
  * whole. Which of the two wrote a message cannot be told from what is read, and does not matter.
  */
 export class MsgpackPayload implements PayloadCodec {
-  readonly #encoder: Encoder<undefined>;
+  #encoder = newEncoder();
   readonly #reader: PackedReader;
   #depth = 0;
 
@@ -33,16 +36,6 @@ export class MsgpackPayload implements PayloadCodec {
       options.maxTermDepth ?? MAX_TERM_DEPTH,
       options.terms ?? new TermDecoder(),
     );
-    // Everything is an `ExtData` before the encoder sees it.
-    const extensionCodec: ExtensionCodecType<undefined> = {
-      tryToEncode: (value) => (value instanceof ExtData ? value : null),
-      decode: () => null,
-    };
-    this.#encoder = new Encoder<undefined>({
-      extensionCodec,
-      maxDepth: MAX_TERM_DEPTH + 2,
-      initialBufferSize: 256,
-    });
   }
 
   write(writer: ByteWriter, value: unknown): void {
@@ -72,7 +65,9 @@ export class MsgpackPayload implements PayloadCodec {
 
   #encode(value: unknown): Uint8Array {
     this.#depth = 0;
-    return this.#encoder.encode(this.#prepare(value));
+    const encoded = this.#encoder.encode(this.#prepare(value));
+    if (encoded.length > KEPT_BYTES) this.#encoder = newEncoder();
+    return encoded;
   }
 
   /** A copy in which everything that MessagePack has no form for is an extension. */
@@ -118,4 +113,13 @@ export class MsgpackPayload implements PayloadCodec {
   /** Nested values go on counting the depth where they stand. */
   readonly #writeNested: WriteNested = (values) =>
     this.#nested(() => this.#encoder.encode(this.#prepareAll(values)));
+}
+
+function newEncoder(): Encoder<undefined> {
+  // Everything is an `ExtData` before the encoder sees it.
+  const extensionCodec: ExtensionCodecType<undefined> = {
+    tryToEncode: (value) => (value instanceof ExtData ? value : null),
+    decode: () => null,
+  };
+  return new Encoder<undefined>({ extensionCodec, maxDepth: MAX_TERM_DEPTH + 2, initialBufferSize: 256 });
 }

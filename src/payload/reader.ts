@@ -56,6 +56,8 @@ export class PackedReader {
     this.#terms.atomRefs = NO_REFS;
     const value = this.#value(this.#maxDepth);
     if (this.#position !== end) this.#fail(`${end - this.#position} bytes follow the value`);
+    // An idle link is not to keep the last message that it has read.
+    this.#buffer = NOTHING;
     return value;
   }
 

@@ -1,5 +1,6 @@
-let lastResolve: (value: never) => void;
-let lastReject: (error: unknown) => void;
+const nobody = (): void => {};
+let lastResolve: (value: never) => void = nobody;
+let lastReject: (error: unknown) => void = nobody;
 
 /** One function for all, since a promise calls it at once: a closure for each would cost as much as the promise. */
 const take = (resolve: (value: never) => void, reject: (error: unknown) => void): void => {
@@ -19,5 +20,8 @@ export class Settlement<T> {
     );
     this.resolve = lastResolve as (value: T) => void;
     this.reject = lastReject;
+    // They hold the promise, and with it what it was settled with: the last answer, which may be long.
+    lastResolve = nobody;
+    lastReject = nobody;
   }
 }
