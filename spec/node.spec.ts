@@ -101,8 +101,8 @@ describe('two nodes', () => {
         same: (counter: Pid<typeof Counter>) => counter,
       })),
     );
-    expect(await a.call(keeper, 'ask', wrapped)).toBe(5);
     expect(await a.call(new Proxy(keeper, {}), 'same', wrapped)).toBe(pid);
+    expect(await a.call(keeper, 'ask', wrapped)).toBe(5);
     expect([await a.call(wrapped, 'get'), await b.call(wrapped, 'get')]).toEqual([5, 5]);
     await a.groups.join('counters', wrapped);
     await a.global.register('proxied', wrapped);

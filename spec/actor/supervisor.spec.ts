@@ -188,7 +188,7 @@ describe('a supervisor', () => {
     const first = (await scene.call(top, 'startChild', ['x'])) as Pid;
     const second = (await scene.call(top, 'startChild', ['y'])) as Pid;
     expect([await scene.call(first, 'id'), await scene.call(second, 'id')]).toEqual(['x', 'y']);
-    await scene.call(top, 'terminateChild', first);
+    await scene.call(top, 'terminateChild', new Proxy(first, {}));
     await scene.call(second, 'leave', 'boom').catch(() => {});
     await settled();
     expect(await scene.call(top, 'countChildren')).toEqual({

@@ -5,7 +5,7 @@ import type { Self } from '../../src/process/self.ts';
 import type { ProcessSystem } from '../../src/process/system.ts';
 import { type Down, Exit } from '../../src/process/system-messages.ts';
 import { atom } from '../../src/term/atom.ts';
-import { Pid, publishPid } from '../../src/term/identifiers.ts';
+import { internPid, Pid, publishPid } from '../../src/term/identifiers.ts';
 import { tuple } from '../../src/term/tuple.ts';
 import { Director, type Stage as DirectorStage, normal } from './director.ts';
 import { keeper } from './puppet.ts';
@@ -276,6 +276,34 @@ describe('signals between nodes', () => {
     expect([one.isAlive(pid), one.isAlive(made), pid.resident]).toEqual([false, false, undefined]);
   });
 
+  it('is known by its parts alone, while it lives', () => {
+    const world = new World();
+    const [one, two] = [world.start('known@one'), world.start('known@two')];
+    for (const { pid } of [new Puppet(one), new Puppet(two)])
+      expect(internPid(pid.node, pid.id, pid.serial, pid.creation)).toBe(pid);
+    const c = new Puppet(one).pid;
+    const wrong: [id: number, serial: number, creation: number][] = [
+      [c.id, c.serial, c.creation + 1],
+      [c.id + 1, c.serial, c.creation],
+    ];
+    for (const parts of wrong) expect(one.isAlive(internPid(c.node, ...parts))).toBe(false);
+    one.exit(c, 'kill');
+    expect(internPid(c.node, c.id, c.serial, c.creation)).not.toBe(c);
+    expect([one.count, two.count]).toEqual([1, 1]);
+  });
+
+  it('is known by no other parts', () => {
+    const system = new World().start('many@one');
+    let pid: Pid | undefined;
+    while (pid?.serial !== 1) pid = system.spawn(() => {}, []);
+    const other = internPid(pid.node, pid.id + 0x8000, 0, pid.creation);
+    expect([other === pid, other.id, internPid(pid.node, pid.id, 1, pid.creation) === pid]).toEqual([
+      false,
+      pid.id + 0x8000,
+      true,
+    ]);
+  });
+
   describe.each([
     ['a proxy around a pid', (pid: Pid): Pid => new Proxy(pid, {})],
     ['an object made from a pid', (pid: Pid): Pid => Object.create(pid) as Pid],
@@ -284,7 +312,7 @@ describe('signals between nodes', () => {
       const { one, two, a, b } = pair();
       const c = new Puppet(one);
       expect([one.isAlive(wrap(c.pid)), one.info(wrap(c.pid))?.links]).toEqual([true, []]);
-      // As every pid that has come from another node.
+      // Nodes of other tests have had these names, and pids with these parts.
       publishPid(b.pid);
       one.register('c', wrap(c.pid));
       expect(one.whereis('c')).toBe(c.pid);

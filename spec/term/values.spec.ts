@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { DecodeError, EncodeError } from '../../src/errors.ts';
-import { publishPid } from '../../src/term/identifiers.ts';
+import { publishPid, settleAt } from '../../src/term/identifiers.ts';
 import {
   AtomMap,
   atom,
@@ -60,19 +60,43 @@ describe('pids', () => {
     ['a proxy', (pid: Pid): Pid => new Proxy(pid, {})],
     ['an object made from it', (pid: Pid): Pid => Object.create(pid) as Pid],
     ['a copy', ({ node, id, serial, creation }: Pid): Pid => new Pid(node, id, serial, creation)],
-  ])('%s never stands for a pid, also where it is encoded first', (_title, wrap) => {
+  ])('%s never stands for a pid, also where it is encoded first', (title, wrap) => {
     for (const encodedFirst of [true, false]) {
-      const pid = new Pid('mine@h', 50, 6, encodedFirst ? 1 : 2);
+      const pid = new Pid(`${title}@h`, 50, 6, encodedFirst ? 1 : 2);
       pid.resident = { system: {} };
+      const home = {
+        pidOf: (id: number, _: number, creation: number) => {
+          return id === 50 && creation === pid.creation ? pid : undefined;
+        },
+      };
+      settleAt(pid.node, home);
       const wrapped = wrap(pid);
       if (!encodedFirst) encodeTerm(pid);
       const bytes = encodeTerm(wrapped);
+      expect(decodeTerm(bytes)).toBe(pid);
       expect(bytes).toEqual(encodeTerm(wrap(pid)));
       expect(bytes).toEqual(encodeTerm(pid));
       expect(decodeTerm(bytes)).toBe(pid);
       expect(decodeTerm(encodeTerm([wrapped]))).toEqual([pid]);
       expect(decodeTerm(encodeTerm(wrapped))).toBe(pid);
     }
+  });
+
+  test('that are heard of before they are built give way to those of a process', () => {
+    const heard = internPid('mine@h', 52, 6, 7);
+    const pid = new Pid('mine@h', 52, 6, 7);
+    encodeTerm(pid);
+    expect(internPid('mine@h', 52, 6, 7)).toBe(heard);
+    const own = new Pid('mine@h', 52, 6, 7);
+    own.resident = { system: {} };
+    encodeTerm(own);
+    expect(internPid('mine@h', 52, 6, 7)).toBe(own);
+  });
+
+  test('of whom only a proxy was encoded are genuine', () => {
+    const pid = new Pid('mine@h', 53, 6, 7);
+    const back = decodeTerm(encodeTerm(new Proxy(pid, {}))) as Pid;
+    expect([back instanceof Pid, Pid.isGenuine(back), `${back}`]).toEqual([true, true, `${pid}`]);
   });
 
   test('show their parts and nothing else to whoever serialises them, before and after they travelled', () => {

@@ -5,7 +5,7 @@ import { ExitError, OptionsError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Atom } from '../term/atom.ts';
-import { internPid, Pid, Ref } from '../term/identifiers.ts';
+import { type Home, internPid, Pid, Ref, settleAt } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
 import { checkGlobal, checkRunnable, checkSpawnOptions, checkWaiting, show } from './checks.ts';
@@ -51,7 +51,7 @@ export interface ProcessSystemOptions {
  * `deliver...` methods here and the `...From` methods of `signals`, in the order of the wire. Each of these is silent for
  * processes that are dead or of an earlier incarnation of the node, except where Erlang answers `noproc`.
  */
-export class ProcessSystem {
+export class ProcessSystem implements Home {
   readonly node: string;
   readonly creation: number;
   readonly clock: Clock;
@@ -116,6 +116,7 @@ export class ProcessSystem {
       pid: new Pid(options.node, this.#lastNumber, 0, options.creation),
       calls: undefined,
     };
+    settleAt(options.node, this);
   }
 
   // ---- processes ----
@@ -174,6 +175,14 @@ export class ProcessSystem {
     if (resident?.system === this) return resident as Process;
     if (pid.node !== this.node || pid.creation !== this.creation) return undefined;
     return this.#processes.get(pid.serial * 0x8000 + pid.id);
+  }
+
+  /** @internal */
+  pidOf(id: number, serial: number, creation: number): Pid | undefined {
+    if (creation !== this.creation) return undefined;
+    const pid = this.#processes.get(serial * 0x8000 + id)?.pid;
+    // An id past its 15 bits would be a part of the serial.
+    return pid?.id === id ? pid : undefined;
   }
 
   /**

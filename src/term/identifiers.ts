@@ -77,30 +77,49 @@ export class Pid<T = unknown> {
   }
 }
 
+/** A node of this program, as far as pids need know. */
+export interface Home {
+  /** The pid of its live process with these parts. */
+  pidOf(id: number, serial: number, creation: number): Pid | undefined;
+}
+
+/** By the node's name, of its lives the latest. */
+const homes = new WeakTable<string, Home>();
+
+/** From now on pids of this node that come up for the first time are asked for there. */
+export function settleAt(node: string, home: Home): void {
+  homes.set(node, home);
+}
+
 const pids = new WeakTable<string, Pid>();
 
 const pidKey = (node: string, id: number, serial: number, creation: number): string =>
   `${id}.${serial}.${creation}.${node}`;
 
-/** The pid with these parts; the one object that stands for it, if it has ever been decoded or encoded. */
+/**
+ * The pid with these parts: the one object that stands for it, if it has ever been decoded or encoded, or if it is that of
+ * a process of this program.
+ */
 export function internPid(node: string, id: number, serial: number, creation: number): Pid {
   const key = pidKey(node, id, serial, creation);
   const known = pids.get(key);
   if (known !== undefined) return known;
-  const made = new Pid(node, id, serial, creation);
+  const made = homes.get(node)?.pidOf(id, serial, creation) ?? new Pid(node, id, serial, creation);
   pids.set(key, made);
   return made;
 }
 
 /**
  * Makes a pid that was built locally known to `internPid`. Encoders call it before the pid leaves the program:
- * only a pid that left can come back, so pids that never leave cost no table entry. The pid of a process of this program
- * goes before one that has only been heard of; what merely answers for a pid never stands for it.
+ * only a pid that left can come back, so pids that never leave cost no table entry. That of a process of this program goes
+ * before one that has only been heard of, or copied; what merely answers for a pid (see `isGenuine`) never stands for it.
  */
 export function publishPid(pid: Pid): void {
   if (!Pid.isGenuine(pid)) return;
-  const key = pidKey(pid.node, pid.id, pid.serial, pid.creation);
-  if (pid.resident !== undefined || pids.get(key) === undefined) pids.set(key, pid);
+  const { node, id, serial, creation } = pid;
+  const key = pidKey(node, id, serial, creation);
+  if (pid.resident !== undefined) pids.set(key, pid);
+  else if (pids.get(key) === undefined) pids.set(key, homes.get(node)?.pidOf(id, serial, creation) ?? pid);
 }
 
 const refKey = ({ words, creation, node }: Ref): string => `${words.join('.')}.${creation}.${node}`;
