@@ -58,7 +58,8 @@ export interface NodeOptions {
   /**
    * A node that gives this one its name, as OTP's `-name undefined` asks: `startNode` connects to it first. Such a node is
    * hidden and does not listen; `name` may say its host (`"undefined@host"`). When the connection to the giver ends, so
-   * do all others, and the node connects no more: the name may be another's then. @default none
+   * do all others, and the node connects no more: its name may be another's then, and the pids that the program holds carry
+   * it. Start another node. (OTP's goes back to `nonode@nohost`, and asks for another name when it connects.) @default none
    */
   readonly namedBy?: string;
   /** Shared text, at most 255 Latin-1 characters. @default `BEAMISH_COOKIE`, then `~/.erlang.cookie` as Erlang keeps it */
@@ -67,7 +68,8 @@ export interface NodeOptions {
   readonly cookies?: Readonly<Record<string, string>>;
   /**
    * Nodes that may connect to this one, and that it connects to: whole names (`a@host`), hosts (`host`) or names at any
-   * host (`a@`), as in OTP's `net_kernel:allow/1`. Others are told `not_allowed`. @default all
+   * host (`a@`), as in OTP's `net_kernel:allow/1`. Others are told `not_allowed`. A member of a full mesh that the list
+   * leaves out is asked by the others to leave it, where `preventOverlappingPartitions` is on. @default all
    */
   readonly allow?: readonly string[];
   /** Distribution over TLS, as OTP's `-proto_dist inet_tls`: all nodes of a cluster have it, or none. @default none */
