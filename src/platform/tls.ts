@@ -223,7 +223,7 @@ export function secureServer(options: TlsServerOptions, onSecure: (socket: TLSSo
     pending -= 1;
     // The platform hangs up on a caller whose certificate it finds bad, and keeps the reason to itself.
     const reason = socket.authorizationError as unknown;
-    failed(socket, reason ? refusal(String(reason)) : error);
+    failed(socket, reason ? refusal(String(reason)) : hungUp(error, identity));
   });
   server.on('secureConnection', (socket) => {
     pending -= 1;
@@ -238,6 +238,13 @@ export function secureServer(options: TlsServerOptions, onSecure: (socket: TLSSo
 
 function addressOf({ remoteAddress, remotePort }: Socket): string | undefined {
   return remoteAddress === undefined ? undefined : `${plainAddress(remoteAddress)}:${remotePort}`;
+}
+
+/** What broke before a call was secure; with what its caller may not have liked, where nothing says why it hung up. */
+function hungUp(error: NodeJS.ErrnoException, shown: TlsIdentity): Error {
+  const flaw = error.code === 'ECONNRESET' ? flawOf(shown) : undefined;
+  if (flaw === undefined) return error;
+  return new Error(`${error.code}; it may have refused our certificate: ${flaw}`, { cause: error });
 }
 
 function refusal(code: string): Error {
