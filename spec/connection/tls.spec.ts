@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TlsClientOptions } from '../../src/env/streams.ts';
 import { at, type Node, type NodeOptions, OptionsError, type TlsOptions } from '../../src/index.ts';
 import { platformEnv } from '../../src/platform/index.ts';
+import { tlsReason } from '../../src/platform/tls.ts';
 import { SimCluster } from '../../src/testing/index.ts';
 import { Authority, type Certificate, Files } from '../support/certificates.ts';
 import { collector, Nodes, once } from '../support/nodes.ts';
@@ -186,6 +187,13 @@ describe('a certificate that will not do', () => {
       expect((await refused(b, a)).message).toMatch(wanted);
       expect(await nodes.logged(/it shows no certificate/)).toContain('handshake with 127.0.0.1:');
     });
+  });
+
+  it.each(['SSLV3', 'SSL/TLS'])('is named whatever the platform calls the alert: %s', (family) => {
+    const code = `ERR_SSL_${family}_ALERT_CERTIFICATE_EXPIRED`;
+    expect(tlsReason(Object.assign(new Error('alert'), { code }))).toBe(
+      `it finds that our certificate has expired, or is not valid yet (${code})`,
+    );
   });
 
   it('may be good, where who is called hangs up without a word: the error sends to the log there', async () => {

@@ -254,7 +254,7 @@ function refusal(code: string): Error {
 /** What a failure of TLS means, for people; undefined for other failures. `whose` certificate the code speaks of. */
 export function tlsReason(cause: Error): string | undefined {
   const code = (cause as NodeJS.ErrnoException).code ?? cause.message;
-  const text = REASONS[code];
+  const text = REASONS[code.replace('SSL/TLS_ALERT', 'SSLV3_ALERT')];
   if (text === undefined) return undefined;
   return code === 'ERR_TLS_CERT_ALTNAME_INVALID'
     ? `${text} (${cause.message.replace(/^Hostname\/IP does not match certificate's altnames: /, '')})`
@@ -262,6 +262,7 @@ export function tlsReason(cause: Error): string | undefined {
 }
 
 const UNTRUSTED = 'its certificate is signed by nobody that we trust (option tls.ca)';
+/** By the codes of Node.js 20. Later releases, with OpenSSL 3.5, say `SSL/TLS_ALERT` for `SSLV3_ALERT`. */
 const REASONS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
