@@ -371,8 +371,8 @@ export class Node {
   }
 
   /**
-   * Resolves when less than the high-water mark waits for a node, on the link or for it; at once when that is so, or
-   * when the node cannot be reached any more.
+   * Resolves when less than the high-water mark waits for a node, on the link or for it, or when the node cannot
+   * be reached any more; in the next turn of the event loop at the earliest.
    * @throws the reason of the signal when it is aborted
    */
   async drained(node: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {

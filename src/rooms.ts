@@ -68,7 +68,7 @@ export class Rooms {
   /** Whether a process looks after the port mapper's client. */
   #epmdOwned = false;
   #tree: SystemTree | undefined;
-  readonly #drains = new Drains((node) => this.connections.isAboveHighWater(node));
+  readonly #drains: Drains;
   #stopped: Promise<void> | undefined;
 
   /** @param viewOf what other nodes may ask of this one; not called before the processes are there */
@@ -77,6 +77,7 @@ export class Rooms {
     this.options = options;
     this.env = env;
     this.telemetry = new Telemetry(options.name);
+    this.#drains = new Drains((node) => this.connections.isAboveHighWater(node), env.clock);
     this.logger = new Logger(env.log, env.clock, options.name, this.telemetry);
     this.events = new NodeEvents(this.logger);
     this.#viewOf = viewOf;

@@ -542,6 +542,48 @@ describe('back-pressure', () => {
     expect(a.nodes('connected')).toEqual([b.name]);
   });
 
+  it('lets the next such message through once the one before has left', async () => {
+    const limits = { highWaterBytes: 1_000, unsentBytes: 20_000 };
+    // In one frame each.
+    const [a, b] = await nodes.pair({ limits, payload: 'etf' });
+    const { take } = collector(b, 'sink');
+    await a.connect(b.name);
+    for (let i = 0; i < 4; i++) {
+      expect(a.send(at(b.name, 'sink'), new Uint8Array(50_000).fill(0xfe))).toBe(false);
+      // Others, who know nothing of it.
+      for (let other = 0; other < 10; other++) a.send(at(b.name, 'nobody'), other);
+      await a.drained(b.name);
+      await take(1);
+      expect(a.send(at(b.name, 'sink'), 'small')).toBe(true);
+      await take(1);
+    }
+    expect(a.nodes('connected')).toEqual([b.name]);
+  });
+
+  it('counts messages as well where they wait for a link: drained() waits, and nothing is dropped', async () => {
+    const [a, b] = await nodes.pair({ limits: { waitingSignals: 1 } });
+    const { take } = collector(b, 'sink');
+    for (let i = 0; i < 60; i++) if (!a.send(at(b.name, 'sink'), i)) await a.drained(b.name);
+    expect(await take(60)).toEqual(Array.from({ length: 60 }, (_, i) => i));
+  });
+
+  it('leaves the event loop its turns where nothing can be sent at all', async () => {
+    const a = await nodes.start({ allow: ['other@'] });
+    let turns = 0;
+    let isOver = false;
+    const turn = (): void => {
+      turns++;
+      if (!isOver) setImmediate(turn);
+    };
+    setImmediate(turn);
+    for (let i = 0; i < 50; i++) {
+      expect(a.send(at(nodes.name('stranger'), 'sink'), i)).toBe(false);
+      await a.drained(nodes.name('stranger'));
+    }
+    isOver = true;
+    expect(turns).toBeGreaterThanOrEqual(49);
+  });
+
   it('holds for what waits for a link, too', async () => {
     const limits = { highWaterBytes: 100_000, unsentBytes: 300_000 };
     const [a, b] = await nodes.pair({ limits });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { actor } from '../../src/actor/actor.ts';
 import { CallTimeoutError, NameTakenError, OptionsError } from '../../src/errors.ts';
 import { Mailbox } from '../../src/process/mailbox.ts';
 import type { Self } from '../../src/process/self.ts';
+import type { ProcessSystem } from '../../src/process/system.ts';
 import { NodeDown, NodeUp } from '../../src/process/system-messages.ts';
 import { atom } from '../../src/term/atom.ts';
 import type { Pid } from '../../src/term/identifiers.ts';
@@ -161,6 +163,40 @@ describe('the scheduler', () => {
     expect(rounds).toBeGreaterThan(100);
   });
 
+  it.each([
+    [
+      'actors whose handlers are asynchronous keep each other busy',
+      (system: ProcessSystem, more: () => boolean) => {
+        const players: Pid[] = [];
+        const Player = actor('player', (self: Self, other: number) => ({
+          ball: async () => {
+            await null;
+            if (more()) self.cast(players[other]! as never, 'ball' as never);
+          },
+        }));
+        players.push(system.spawn(Player, [1]), system.spawn(Player, [0]));
+        system.cast(players[0]!, atom('ball'));
+      },
+    ],
+    [
+      'each process starts the next',
+      (system: ProcessSystem, more: () => boolean) => {
+        const next = (self: Self): void => {
+          if (more()) self.spawn(next);
+        };
+        system.spawn(next, []);
+      },
+    ],
+  ] as const)('lets them have it while %s', async (_what, run) => {
+    const system = new World().start('a@one');
+    // Else it would go on for ever, and no time-out would end it.
+    let left = 300_000;
+    run(system, () => left-- > 0);
+    for (let turn = 0; turn < 3; turn += 1) await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    expect(left).toBeGreaterThan(0);
+    left = 0;
+  });
+
   it('lets them have it while one process sends to itself', async () => {
     const system = new World().start('a@one');
     let over = false;
@@ -176,7 +212,6 @@ describe('the scheduler', () => {
 
   it('gives a process with one message its turn before another has handled a thousand', async () => {
     const system = new World().start('a@one');
-    const { actor } = await import('../../src/actor/actor.ts');
     const order: string[] = [];
     const Sink = actor('sink', (self, name: string) => {
       self.onMessage(() => order.push(name));

@@ -57,8 +57,10 @@ export class Connection {
   #settleClosed!: () => void;
   #ended = false;
   #peerClosed = false;
-  /** More than `limits.unsentBytes` waited already after the frame before. */
-  #overLimit = false;
+  /** Bytes that waited after the last frame that found the link above its high-water mark; 0 once that has drained. */
+  #crowdBytes = 0;
+  /** Of them, those of a frame that alone is longer than `limits.unsentBytes`. */
+  #longBytes = 0;
   #expectedName: string;
   #up: Link | undefined;
   readonly #startedAtMs: number;
@@ -225,11 +227,12 @@ export class Connection {
   #wrote(up: Link): boolean {
     if (up.outbox.wrote()) return true;
     const { unsentBytes } = this.#setup.limits;
-    const overLimit = up.outbox.crowdBytes > unsentBytes;
-    // One frame alone may be longer than the limit; what is written behind it may not.
-    const wasOverLimit = this.#overLimit;
-    this.#overLimit = overLimit;
-    if (overLimit && wasOverLimit) {
+    const { crowdBytes } = up.outbox;
+    const frameBytes = crowdBytes - this.#crowdBytes;
+    this.#crowdBytes = crowdBytes;
+    // One frame alone may be longer than the limit. Whoever sent it waits; others, who know nothing of it, have small ones.
+    if (frameBytes > unsentBytes) this.#longBytes = frameBytes;
+    if (crowdBytes - this.#longBytes > unsentBytes) {
       this.#setup.telemetry.count('connection.closed.unsent');
       this.close(
         new LimitError(
@@ -327,7 +330,11 @@ export class Connection {
       reads: () => this.#reads,
       decided: () => this.#decide(up),
       wrote: () => this.#wrote(up),
-      drained: () => this.#owner.drained(),
+      drained: () => {
+        this.#crowdBytes = 0;
+        this.#longBytes = 0;
+        this.#owner.drained();
+      },
       silent: () =>
         this.close(
           new ConnectionError(`${this.peerName} sent nothing within netTickTime (${netTickTimeMs} ms)`),

@@ -63,13 +63,14 @@ export class Attempt {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
 
-  get waitingBytes(): number {
-    return this.#waitingBytes;
-  }
-
   /** Signals that wait; when the attempt has failed, those that are lost. */
   get waitingSignals(): number {
     return this.#waiting.length;
+  }
+
+  /** Whether so much waits that whoever sends more should wait, or would see it dropped. */
+  isAboveHighWater(limits: Limits): boolean {
+    return this.#waitingBytes > limits.highWaterBytes || this.#waiting.length >= limits.waitingSignals;
   }
 
   /**

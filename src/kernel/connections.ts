@@ -135,13 +135,13 @@ export class Connections {
       telemetry.count('connection.dropped.waiting');
       return false;
     }
-    return attempt.waitingBytes <= limits.highWaterBytes;
+    return !attempt.isAboveHighWater(limits);
   }
 
   /** Whether more waits for a node, connected or not, than the high-water mark. */
   isAboveHighWater(nodeName: string): boolean {
     const attempt = this.#attempts.get(nodeName);
-    if (attempt !== undefined) return attempt.waitingBytes > this.#o.limits.highWaterBytes;
+    if (attempt !== undefined) return attempt.isAboveHighWater(this.#o.limits);
     return this.#up.get(nodeName)?.isAboveHighWater ?? false;
   }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../env/clock.ts';
 import { OptionsError } from '../errors.ts';
 import { isNodeName } from '../handshake/name.ts';
 import { inspectTerm } from '../term/print.ts';
@@ -5,17 +6,20 @@ import { inspectTerm } from '../term/print.ts';
 /** Who waits until less is queued for a node than its high-water mark. */
 export class Drains {
   readonly #isAbove: (node: string) => boolean;
+  readonly #clock: Clock;
   readonly #waiting = new Map<string, Set<() => void>>();
 
   /** @param isAbove - whether more waits for a node than the mark, on its link or for one */
-  constructor(isAbove: (node: string) => boolean) {
+  constructor(isAbove: (node: string) => boolean, clock: Clock) {
     this.#isAbove = isAbove;
+    this.#clock = clock;
   }
 
   /**
-   * Resolves when less than the mark waits for the node, at once when that is so, and when it cannot be reached any
-   * more, since then nothing waits. Rejects with the reason of a signal that is aborted first, and with OptionsError for
-   * what is no node name.
+   * Resolves when less than the mark waits for the node, and when it cannot be reached any more, since then nothing waits;
+   * when that is so already, in the next turn of the event loop: who sends whenever it says so would leave the loop no
+   * turn where nothing can be sent at all. Rejects with the reason of a signal that is aborted first, and with OptionsError
+   * for what is no node name.
    */
   wait(node: string, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
     if (typeof node !== 'string' || !isNodeName(node))
@@ -24,8 +28,11 @@ export class Drains {
       );
     const given = signals.filter((signal) => signal !== undefined);
     for (const signal of given) if (signal.aborted) return Promise.reject(signal.reason);
-    if (!this.#isAbove(node)) return Promise.resolve();
     return new Promise((resolve, reject) => {
+      if (!this.#isAbove(node)) {
+        this.#clock.setImmediate(resolve);
+        return;
+      }
       const leave = (): void => {
         for (const signal of given) signal.removeEventListener('abort', abort);
       };

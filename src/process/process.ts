@@ -161,6 +161,7 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
 
   #start(): void {
     this.state = BUSY;
+    this.system.scheduler.spend();
     try {
       const result = this.behaviour!.init();
       if (isPromise(result)) {
@@ -205,6 +206,7 @@ export class Process implements Runnable, CallOwner, RejectionOwner {
             () => this.#idle(),
             (error) => this.system.fail(this, error),
           );
+          scheduler.spend();
           return;
         }
       } catch (error) {

@@ -133,8 +133,8 @@ export class Self {
   }
 
   /**
-   * Resolves when less than the high-water mark waits for a node, so that `send` answers true again; at once when that
-   * is so, and when the node cannot be reached any more.
+   * Resolves when less than the high-water mark waits for a node, so that `send` answers true again, and when the
+   * node cannot be reached any more; in the next turn of the event loop at the earliest.
    * @throws ExitError when this process ends first; the reason of the signal when it is aborted
    */
   async drained(node: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
