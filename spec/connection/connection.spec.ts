@@ -511,9 +511,14 @@ describe('back-pressure', () => {
   });
 
   it('closes a link that takes too little, and wakes who waits', async () => {
-    const a = await nodes.start({ limits: { unsentBytes: 2 * 1024 * 1024 } });
+    const unsentBytes = 2 * 1024 * 1024;
+    const a = await nodes.start({ limits: { unsentBytes } });
     const [peer, name] = await proven(a);
+    // Longer than the limit, which it may be: that is forgotten once it has left.
+    a.send(at(name, 'sink'), new Uint8Array(2 * unsentBytes).fill(0xff));
+    await a.drained(name);
     peer.deafen();
+    let most = 0;
     const down = once(a, 'nodedown', name);
     let isUp = true;
     void down.then(() => {
@@ -522,9 +527,11 @@ describe('back-pressure', () => {
     let drained: Promise<void> | undefined;
     for (let i = 0; i < 2_000 && isUp; i++) {
       if (!a.send(at(name, 'sink'), block)) drained ??= a.drained(name);
+      most = Math.max(most, a.inspect().connections[0]?.unsentBytes ?? 0);
       if (i % 4 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     expect(await down).toBe('unsent_limit');
+    expect(most).toBeLessThanOrEqual(unsentBytes);
     await drained;
     expect(a.inspect().counters['connection.closed.unsent']).toBe(1);
     expect(a.nodes('connected')).toEqual([]);
