@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { createMachine } from 'xstate';
 import { actor } from '../../src/actor/actor.ts';
+import { child } from '../../src/actor/child.ts';
+import { statechart } from '../../src/actor/statechart.ts';
+import { supervisor } from '../../src/actor/supervisor.ts';
 import { wantsOk } from '../../src/actor/sys-dialect.ts';
 import type { Self } from '../../src/process/self.ts';
 import type { ProcessSystem } from '../../src/process/system.ts';
@@ -165,6 +169,131 @@ describe('system messages', () => {
     }
     await settled();
     expect(log).toHaveLength(2);
+  });
+});
+
+describe('a suspended process', () => {
+  const Trapper = actor('trapper', (self, log: string[]) => {
+    self.trapExit = true;
+    self.onExit(({ reason }) => void log.push(`exit ${String(reason)}`));
+    self.onStop((reason) => void log.push(`stopped by ${String(reason)}`));
+    return { log: (line: string) => log.push(line) };
+  });
+
+  /** As sys:suspend/1 does. */
+  const suspend = (system: ProcessSystem, pid: Pid) =>
+    new Promise<void>((resolve) => {
+      system.spawn(async (self: Self) => {
+        self.send(pid, tuple(atom('system'), tuple(self.pid, 1), atom('suspend')));
+        expect((await self.receive<Tuple>()).at(1)).toBe(atom('ok'));
+        resolve();
+      }, []);
+    });
+
+  // No time passes in any of these: nobody waits for a shutdown time to run out.
+  const long = { shutdown: Number.POSITIVE_INFINITY };
+
+  it('ends at the word of its supervisor, by its onStop; exits of others wait with the rest', async () => {
+    const system = new World().start('a@one');
+    const log: string[] = [];
+    const Top = supervisor('top', {}, () => [child(Trapper, [log], { name: 'child', ...long })]);
+    const top = system.spawn(Top, []);
+    await call(system, top, 'countChildren');
+    const pid = system.whereis('child')!;
+    await suspend(system, pid);
+    system.exit(pid, 'elsewhere');
+    const stranger = system.spawn(async (self: Self) => self.exit(pid, 'stranger'), []);
+    await system.ended(stranger);
+    const held = call(system, pid, 'log', 'never').catch((error) => error.reason);
+    await settled();
+    expect([system.isAlive(pid), log]).toEqual([true, []]);
+    await call(system, top, 'terminateChild', 'trapper');
+    expect(log).toEqual(['stopped by shutdown']);
+    expect(await held).toBe(atom('shutdown'));
+  });
+
+  it('takes the exits of others after it is resumed', async () => {
+    const { system, log } = start();
+    const pid = system.spawn(Trapper, [log]);
+    await suspend(system, pid);
+    system.exit(pid, 'elsewhere');
+    await settled();
+    expect(log).toEqual([]);
+    system.send(pid, tuple(atom('system'), tuple(system.outside.pid, 1), atom('resume')));
+    await settled();
+    expect([system.isAlive(pid), log]).toEqual([true, ['exit elsewhere']]);
+  });
+
+  it('ends with the process that started it, linked', async () => {
+    const system = new World().start('a@one');
+    const log: string[] = [];
+    system.spawn(
+      async (self: Self) => {
+        self.spawn(Trapper, [log], { link: true, name: 'started' });
+        await self.receive();
+        self.exit(atom('over'));
+      },
+      [],
+      { name: 'starter' },
+    );
+    await settled();
+    const pid = system.whereis('started')!;
+    await suspend(system, pid);
+    const ended = system.ended(pid);
+    system.send('starter', 'go');
+    expect(await ended).toBe(atom('over'));
+    expect(log).toEqual(['stopped by over']);
+  });
+
+  it('ends with its node, without making it wait', async () => {
+    const { system, pid, log } = start();
+    const trapper = system.spawn(Trapper, [log]);
+    await suspend(system, pid);
+    await suspend(system, trapper);
+    await system.stop();
+    expect(log).toEqual(['stopped by shutdown', 'stopped by shutdown']);
+  });
+
+  it('that is a supervisor ends its children at the word of its own, or of the program', async () => {
+    const system = new World().start('a@one');
+    const log: string[] = [];
+    const Inner = supervisor('inner', {}, () => [child(Trapper, [log], long)]);
+    const Outer = supervisor('outer', {}, () => [child(Inner, [], { name: 'inner' })]);
+    const outer = system.spawn(Outer, []);
+    const inner = async (): Promise<Pid> => {
+      await call(system, outer, 'countChildren');
+      return system.whereis('inner')!;
+    };
+    await suspend(system, await inner());
+    await call(system, outer, 'terminateChild', 'inner');
+    expect(log.splice(0)).toEqual(['stopped by shutdown']);
+    await call(system, outer, 'restartChild', 'inner');
+    const pid = await inner();
+    await suspend(system, pid);
+    const ended = system.ended(pid);
+    system.exit(pid, 'shutdown');
+    expect(await ended).toBe(atom('shutdown'));
+    expect(log).toEqual(['stopped by shutdown']);
+  });
+
+  it('that is a statechart ends at the word of its supervisor', async () => {
+    const system = new World().start('a@one');
+    const log: string[] = [];
+    const machine = createMachine({
+      initial: 'on',
+      states: { on: { exit: () => void log.push('left on'), on: { switch: 'off' } }, off: {} },
+    });
+    const Light = statechart('light', machine);
+    const Top = supervisor('top', {}, () => [child(Light, [], { name: 'light', ...long })]);
+    const top = system.spawn(Top, []);
+    await call(system, top, 'countChildren');
+    const pid = system.whereis('light')!;
+    await suspend(system, pid);
+    system.send(pid, atom('switch'));
+    await settled();
+    const ended = system.ended(pid);
+    await call(system, top, 'terminateChild', 'light');
+    expect([await ended, log]).toEqual([atom('shutdown'), []]);
   });
 });
 

@@ -15,6 +15,13 @@ const Server = actor('beamish_server', (self) => {
   return { get: () => sum, add: (by: number) => (sum += by) };
 });
 
+/** As a `beamish_server` that traps exits, seen by sys. */
+const Trapper = actor('trapper', (self) => {
+  self.trapExit = true;
+  self.onGetState(() => tuple(0, []));
+  return {};
+});
+
 /** Logged events less what differs each time: the tags of callers, and who they are. */
 const events = (list: string): string =>
   `[case E of
@@ -38,6 +45,7 @@ describeBeam('what sys asks', () => {
       lab.beam('asker'),
       lab.beam('twin'),
       lab.node('ours', {
+        actors: [Trapper],
         env: { ...env, log: { write: () => {} }, host: { ...env.host, output: (text) => print(text) } },
       }),
     ]);
@@ -118,6 +126,20 @@ describeBeam('what sys asks', () => {
       ok = sys:install(S, {F, 0}), [gen_server:call(S, get) || _ <- [1, 2]], A = [Saw(20000), Saw(20000), Saw(50)], {A, gen_server:call(S, get)} end`,
     ],
   ])('what watches: %s', (_, expression) => compare(expression));
+
+  // That the state is told after an exit of another says that the process is alive, and holds that one back.
+  it('a suspended child of a BEAM’s supervisor ends when it is told to', () =>
+    compare(`begin
+      {_, Node} = S,
+      Run = fun() -> process_flag(trap_exit, true), gen_server:enter_loop(beamish_server, [], {0, []}) end,
+      Start = fun() when Node =:= '${twin.name}' -> {ok, spawn_link(Node, proc_lib, init_p, [self(), [], Run])};
+        () -> {ok, spawn_link(Node, trapper, start_link, [])} end,
+      Spec = #{id => trapper, start => {erlang, apply, [Start, []]}, restart => temporary, shutdown => 20000},
+      {ok, P} = supervisor:start_child(kernel_safe_sup, Spec),
+      R = monitor(process, P), ok = sys:suspend(P), exit(P, stranger), State = sys:get_state(P),
+      ok = supervisor:terminate_child(kernel_safe_sup, trapper),
+      receive {'DOWN', R, _, _, Why} -> {State, Why} end
+    end`));
 
   it.each([
     'sys:get_state(S)',

@@ -105,7 +105,11 @@ export class ActorBehaviour implements Behaviour {
 
   handle(message: unknown): unknown {
     const sys = this.#sys;
-    if (sys !== undefined && !(message instanceof Tuple && isSystemRequest(message))) {
+    if (
+      sys !== undefined &&
+      !(message instanceof Tuple && isSystemRequest(message)) &&
+      !this.#isOrder(message)
+    ) {
       if (sys.suspended) {
         sys.hold(message);
         return undefined;
@@ -218,8 +222,7 @@ export class ActorBehaviour implements Behaviour {
   }
 
   #handleOther(message: unknown): unknown {
-    // As in a gen_server: an exit of who started us, or of the supervisor, is an order also to who traps exits.
-    if (message instanceof Exit && message.pid === this.#process.extras?.parent) {
+    if (this.#isOrder(message)) {
       this.#process.system.terminate(this.#process, message.reason, undefined);
       return undefined;
     }
@@ -229,6 +232,17 @@ export class ActorBehaviour implements Behaviour {
       if (message instanceof Exit && hooks.onExit !== undefined) return hooks.onExit(message);
     }
     return this.#handleMessage(message);
+  }
+
+  /**
+   * As in a gen_server: an exit of who started us, or of the supervisor, is an order also to who traps exits, and to who
+   * is suspended. A supervisor obeys the program as well.
+   */
+  #isOrder(message: unknown): message is Exit {
+    if (!(message instanceof Exit)) return false;
+    const { extras, system } = this.#process;
+    if (message.pid === extras?.parent) return true;
+    return extras?.supervises === true && message.pid === system.outside.pid;
   }
 
   /** What is neither request nor signal, or a signal that nobody takes as one. */

@@ -133,13 +133,8 @@ class Supervisor {
 
   async #handleExit(exit: Exit): Promise<void> {
     const child = this.#supervision.byPid(exit.pid);
-    if (child === undefined) {
-      const { parent } = this.#process.extra;
-      const told = exit.pid === parent || exit.pid === this.#process.system.outside.pid;
-      // As in OTP: other strangers do not concern us, nor does a child that could not be started and has been dealt with.
-      if (told) throw this.#exitError(exit.reason);
-      return;
-    }
+    // As in OTP: strangers do not concern us, nor does a child that could not be started and has been dealt with.
+    if (child === undefined) return;
     if (!(await this.#supervision.ended(child, exit.reason))) {
       this.#process.system.logger.error(
         'process',

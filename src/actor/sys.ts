@@ -36,9 +36,11 @@ export interface SysState {
 
 /**
  * The system messages of one process, as OTP's sys answers them: `terminate`, `get_state`, `get_status`, `suspend`,
- * `resume`. While suspended, a process takes system messages only; what else comes waits, and is handled in its order
- * after `resume`. `replace_state` carries a fun of the BEAM, which cannot run here: the node it came from is asked to apply
- * it. What watches the process (`{debug, ...}`) is `debug`.
+ * `resume`. While suspended, a process takes system messages only, and the exit of its parent, which ends it; what else
+ * comes waits, and is handled in its order after `resume`. `replace_state` carries a fun of the BEAM, which cannot run
+ * here: the node it came from is asked to apply it. What watches the process (`{debug, ...}`) is `debug`.
+ *
+ * @see OTP, sys.erl, suspend_loop/6
  */
 export class Sys {
   readonly #process: Process;
