@@ -1,7 +1,18 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { Env } from '../src/env/index.ts';
-import { actor, DEFAULT_OPTIONS, gossip, type NodeOptions, OptionsError, startNode } from '../src/index.ts';
-import { resolveOptions } from '../src/options.ts';
+import {
+  actor,
+  DEFAULT_OPTIONS,
+  gossip,
+  type NodeOptions,
+  OptionsError,
+  type Strategy,
+  startNode,
+  type Topology,
+} from '../src/index.ts';
+import * as checks from '../src/option-checks.ts';
+import { resolveAddress, resolveOptions } from '../src/options.ts';
 import { platformEnv } from '../src/platform/index.ts';
 
 /** This machine, with these environment variables and no others. */
@@ -32,6 +43,31 @@ function refusal(options: object, variables: Record<string, string> = {}): Optio
 }
 
 const One = actor('one', () => ({}));
+
+/** All options there are: an option that is added is asked for here by the compiler. */
+const KNOWN_OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
+  name: true,
+  namedBy: true,
+  cookie: true,
+  cookies: true,
+  allow: true,
+  tls: true,
+  hidden: true,
+  listen: true,
+  epmd: true,
+  discovery: true,
+  actors: true,
+  exports: true,
+  registry: true,
+  preventOverlappingPartitions: true,
+  netTickTime: true,
+  netTickIntensity: true,
+  busyWait: true,
+  binaries: true,
+  payload: true,
+  limits: true,
+  env: true,
+};
 
 describe('bad values are refused, naming the option, what would do and what came', () => {
   const cases: [object, string, RegExp][] = [
@@ -127,6 +163,98 @@ describe('bad values are refused, naming the option, what would do and what came
       expect(() => resolveOptions(bad as unknown as NodeOptions, world())).toThrow(OptionsError);
   });
 
+  const { Text, Nameless } = {
+    Text: class Text {
+      readonly erlang = true;
+    },
+    Nameless: (() => class {})(),
+  };
+  const noPlainObjects: [unknown, RegExp][] = [
+    [new Map([['peer@127.0.0.1', 'x']]), /got a Map$/],
+    [new Set(['port']), /got a Set$/],
+    [new Date(), /got a Date$/],
+    [Promise.resolve({}), /got a Promise$/],
+    [new Error('sesame'), /got an Error$/],
+    [new Text(), /got a Text$/],
+    [new Nameless(), /got an object with a prototype of its own$/],
+    [Object.create({ port: 1 }), /got an object with a prototype of its own$/],
+    [[['peer@127.0.0.1', 'x']], /got an array of 1$/],
+    [() => ({}), /got a function$/],
+    [5n, /got 5n$/],
+  ];
+  it.each(noPlainObjects)('also %s where keys are read', (value, got) => {
+    const tls = { cert: 'c', key: 'k' };
+    for (const [path, options] of [
+      ['cookies', { cookies: value }],
+      ['exports', { exports: value }],
+      ['exports.math', { exports: { math: value } }],
+      ['exports.erlang', { exports: { erlang: value } }],
+      ['limits', { limits: value }],
+      ['epmd', { epmd: value }],
+      ['listen', { listen: value }],
+      ['tls', { tls: value }],
+      ['tls.client', { tls: { ...tls, client: value } }],
+      ['tls.server', { tls: { ...tls, server: value } }],
+      ['discovery', { discovery: value }],
+      ['discovery.lan', { discovery: { lan: value } }],
+      ['allow', { allow: Array.isArray(value) ? undefined : value }],
+    ] as const) {
+      if (path === 'allow' && Array.isArray(value)) continue;
+      const error = refusal(options);
+      expect(error.option).toBe(path);
+      expect(error.message).toMatch(got);
+    }
+    expect(() => resolveOptions(value as NodeOptions, world())).toThrow(got);
+    expect(() => resolveAddress(value as object)).toThrow(got);
+  });
+
+  it('also null, everywhere: the default is what is left out', () => {
+    const options = Object.keys(KNOWN_OPTIONS) as (keyof NodeOptions)[];
+    for (const option of options) {
+      const error = refusal({ [option]: null });
+      expect(error.option).toBe(option);
+      expect(error.message).toMatch(/expected .*, got null$/);
+    }
+    const nested: [string, object][] = [
+      ['listen.host', { listen: { host: null } }],
+      ['listen.port', { listen: { port: null } }],
+      ['epmd.mode', { epmd: { mode: null } }],
+      ['epmd.port', { epmd: { port: null } }],
+      ['epmd.host', { epmd: { host: null } }],
+      ['epmd.nodePort', { epmd: { nodePort: null } }],
+      ['cookies.b@h', { cookies: { 'b@h': null } }],
+      ['allow[0]', { allow: [null] }],
+      ['actors[0]', { actors: [null] }],
+      ['exports.math', { exports: { math: null } }],
+      ['exports.math.add', { exports: { math: { add: null } } }],
+      ['discovery.lan', { discovery: { lan: null } }],
+      ['discovery.lan.connect', { discovery: { lan: { strategy: gossip(), connect: null } } }],
+      ...Object.keys(DEFAULT_OPTIONS.limits).map((limit): [string, object] => [
+        `limits.${limit}`,
+        { limits: { [limit]: null } },
+      ]),
+      ...['key', 'ca', 'verify', 'minVersion', 'checkHost', 'checkNodeName', 'client', 'server'].map(
+        (key): [string, object] => [`tls.${key}`, { tls: { cert: 'c', key: 'k', [key]: null } }],
+      ),
+      ['tls.client.verify', { tls: { cert: 'c', key: 'k', client: { verify: null } } }],
+      ['tls.server.cert', { tls: { cert: 'c', key: 'k', server: { cert: null } } }],
+    ];
+    for (const [path, given] of nested) {
+      const error = refusal(given);
+      expect(error.option).toBe(path);
+      expect(error.message).toMatch(/got null$/);
+    }
+    for (const key of ['host', 'port', 'signal'])
+      expect(() => resolveAddress({ port: 1, [key]: null })).toThrow(`connect.${key}: expected`);
+  });
+
+  it('and undefined is the default, everywhere', () => {
+    const none = Object.fromEntries(Object.keys(KNOWN_OPTIONS).map((option) => [option, undefined]));
+    const { name: _, ...resolved } = resolveOptions(none as NodeOptions, world());
+    const { name: __, ...defaults } = resolveOptions({}, world());
+    expect(resolved).toEqual(defaults);
+  });
+
   it('also when they come from the environment', () => {
     expect(refusal({}, { ERL_EPMD_PORT: 'no' })).toMatchObject({
       option: 'ERL_EPMD_PORT',
@@ -140,6 +268,13 @@ describe('bad values are refused, naming the option, what would do and what came
     await expect(startNode({ name: 'a b' })).rejects.toThrow(OptionsError);
     await expect(startNode(null as unknown as NodeOptions)).rejects.toThrow(OptionsError);
     await expect(startNode({ env: {} as Env })).rejects.toThrow(/env: expected an object with clock/);
+    await expect(startNode({ env: null as unknown as Env })).rejects.toThrow(/^env: expected .*, got null/);
+    await expect(startNode({ env: { ...world(), log: null } as unknown as Env })).rejects.toThrow(
+      /env: expected an object with clock.*; log is missing/,
+    );
+    await expect(startNode({ cookie: null } as unknown as NodeOptions)).rejects.toThrow(
+      'cookie: expected a value, or undefined for the default, got null',
+    );
   });
 
   it('without the cookie in the message', () => {
@@ -234,4 +369,32 @@ describe('exports', () => {
     );
     expect(refusal({ exports: [add] }).option).toBe('exports');
   });
+});
+
+it('plain is also what has no prototype, and the namespace of a module; what is only called may be an instance', () => {
+  const cookies = Object.assign(Object.create(null), { 'b@h': 'x' }) as Record<string, string>;
+  expect([...resolve({ cookies }).cookies]).toEqual([['b@h', 'x']]);
+  expect(resolve({ exports: { checks } }).exports.checks).toBe(checks);
+  expect(resolve(runInNewContext('({ limits: { termDepth: 5 } })')).limits.termDepth).toBe(5);
+
+  class Found {
+    readonly kind = 'found';
+    start() {
+      return { stop() {} };
+    }
+  }
+  class Tunnel {
+    readonly strategy = new Found();
+    connect() {}
+  }
+  expect(Object.keys(resolve({ discovery: new Found() as unknown as Strategy }).topologies)).toEqual([
+    'found',
+  ]);
+  const lan = new Tunnel() as unknown as Topology;
+  expect(resolve({ discovery: { lan } }).topologies).toEqual({ lan });
+  class OwnEnv {
+    readonly own = true;
+  }
+  const env: Env = Object.assign(new OwnEnv(), world());
+  expect(resolveOptions({ name: 'a@h', env }, env).name).toBe('a@h');
 });

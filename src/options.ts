@@ -8,8 +8,11 @@ import { checkExports, type ExportOptions } from './kernel/exports.ts';
 import {
   address,
   boolean,
+  checkKeys,
   checkKnown,
+  checkNulls,
   integer,
+  isPlain,
   number,
   object,
   oneOf,
@@ -48,7 +51,10 @@ export interface EpmdOptions {
   readonly nodePort?: number;
 }
 
-/** What `startNode` takes. Unknown keys are refused, naming the known ones. */
+/**
+ * What `startNode` takes. Unknown keys are refused, naming the known ones; so is null, whose place is taken by leaving a key
+ * out, and a `Map` or an instance of a class where keys are read.
+ */
 export interface NodeOptions {
   /**
    * `a@host`: with a dot or an IP address in the host a long name, otherwise a short one; `a` alone gets this
@@ -217,7 +223,7 @@ const ENV_PARTS = [
 export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions {
   checkKnown(options, '', KNOWN);
   for (const part of ENV_PARTS)
-    if (typeof (env as Partial<Env>)?.[part] !== 'object')
+    if (typeof (env as Partial<Env>)[part] !== 'object' || env[part] === null)
       throw new OptionsError(
         'env',
         `env: expected an object with ${ENV_PARTS.join(', ')}; ${part} is missing`,
@@ -243,7 +249,7 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
     ),
     cookies: resolveCookies(options.cookies),
     allow: resolveAllow(options.allow),
-    tls: options.tls === undefined ? undefined : checkTls(options.tls),
+    tls: resolveTls(options.tls),
     hidden: boolean('hidden', options.hidden ?? (listen === false || DEFAULT_OPTIONS.hidden)),
     listen,
     epmd,
@@ -339,7 +345,10 @@ function resolveNameless(
 function resolveCookie(option: string, cookie: string): string {
   // The value itself never enters a message.
   if (typeof cookie !== 'string')
-    throw new OptionsError(option, `${option}: expected text, got ${typeof cookie}`);
+    throw new OptionsError(
+      option,
+      `${option}: expected text, got ${cookie === null ? 'null' : typeof cookie}`,
+    );
   if (cookie.length === 0 || cookie.length > 255)
     throw new OptionsError(option, `${option}: expected 1 to 255 characters, got ${cookie.length}`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of Latin-1 is allowed, as in an Erlang atom
@@ -372,6 +381,16 @@ function resolveAllow(given: NodeOptions['allow']): readonly string[] | undefine
         `allow[${index}]: expected a node name ("a@host"), a host ("host") or a name at any host ("a@"), got ${show(entry)}`,
       );
   return [...given];
+}
+
+function resolveTls(given: TlsOptions | undefined): TlsSettings | undefined {
+  if (given === undefined) return undefined;
+  checkNulls(plain('tls', given), 'tls');
+  for (const side of ['client', 'server'] as const) {
+    const own = given[side];
+    if (own !== undefined) checkNulls(plain(`tls.${side}`, own), `tls.${side}`);
+  }
+  return checkTls(given);
 }
 
 /**
@@ -432,7 +451,7 @@ function resolveEpmd(given: EpmdOptions | undefined, listen: ResolvedOptions['li
 function resolveTopologies(given: NodeOptions['discovery']): ResolvedOptions['topologies'] {
   if (given === undefined) return {};
   const topologies: ResolvedOptions['topologies'] = isStrategy(given) ? { [given.kind]: given } : given;
-  if (typeof topologies !== 'object' || topologies === null || Array.isArray(topologies))
+  if (!isPlain(topologies))
     throw new OptionsError(
       'discovery',
       `discovery: expected a strategy or topologies by name, got ${show(given)}`,
@@ -445,7 +464,8 @@ function resolveTopologies(given: NodeOptions['discovery']): ResolvedOptions['to
         path,
         `${path}: expected a strategy such as gossip() or hosts([...]), got ${show(topology)}`,
       );
-    checkKnown(topology, path, ['strategy', 'connect', 'disconnect', 'listNodes']);
+    // It may be an instance of a class that has these as methods.
+    checkKeys(topology, path, ['strategy', 'connect', 'disconnect', 'listNodes']);
     for (const key of ['connect', 'disconnect', 'listNodes'] as const)
       if (topology[key] !== undefined && typeof topology[key] !== 'function')
         throw new OptionsError(

@@ -747,7 +747,7 @@ describe('hosts, dns and epmd', () => {
     expect(() => hosts([{ name: 'a@b', port: 0 }])).toThrow(/port of a@b is 0; a whole number/);
     expect(() => hosts([{ name: 'a@b', host: '10.0.0.1' } as never])).toThrow(/port of a@b is undefined/);
     expect(() => hosts([{ name: 'a@b', port: 3, host: 5 as never }])).toThrow(/host of a@b is 5/);
-    for (const wrong of [null, undefined, 5, [], 'x']) {
+    for (const wrong of [null, undefined, 5, [], 'x', new Map([['interval', 5]])]) {
       expect(() => dns(wrong as never)).toThrow(OptionsError);
       if (wrong !== undefined) expect(() => epmd(wrong as never)).toThrow(/epmd\(\) was given/);
     }

@@ -601,6 +601,7 @@ describe('gossip options', () => {
     [{ wire: 'udp' as never }, 'gossip.wire', /"udp": "libcluster", "sealed" or "both"/],
     [null as never, 'gossip', /given null; an object of options/],
     [5 as never, 'gossip', /given 5/],
+    [new Map([['port', 5]]) as never, 'gossip', /given a Map; an object of options/],
     [{ ifAddr: '10.0.0.1', multicastAddr: 'ff02::1' }, 'gossip.ifAddr', /another family/],
     [{ heartbeatPause: 999 }, 'gossip.heartbeatPause', /999.*from 1000/],
     [{ multicastAddress: 'x' } as never, 'gossip.multicastAddress', /no option.*multicastAddr/],

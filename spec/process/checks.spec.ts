@@ -30,6 +30,8 @@ describe('what is given wrongly', () => {
     ['an unknown option', Idle, [], { nam: 'x' }, /unknown option nam; known are: name, mailbox$/],
     ['a tie to nobody', Idle, [], { link: true }, /unknown option link/],
     ['options that are none', Idle, [], [], /expected an object of options/],
+    ['options in a Map', Idle, [], new Map([['name', 'x']]), /expected an object of options, got a Map/],
+    ['an option that is null', Idle, [], { mailbox: null }, /mailbox: expected a value, .*got null/],
     ['a name that is no text', Idle, [], { name: 7 }, /name: expected text, got 7/],
     ['a mailbox without a bound', Idle, [], { mailbox: {} }, /mailbox\.max: .*undefined/],
     ['a mailbox for nothing', Idle, [], { mailbox: { max: 0 } }, /mailbox\.max: .*from 1, got 0/],
@@ -129,6 +131,8 @@ describe('what is given wrongly', () => {
     [{ timeout: Number.NaN }, /timeout: expected a number of ms from 0, got /],
     [{ timeuot: 5 }, /unknown option timeuot; known are: timeout, signal/],
     [{ signal: 5 }, /signal: expected an AbortSignal, got 5/],
+    [{ timeout: null }, /timeout: expected a value, .*got null/],
+    [AbortSignal.abort(), /expected an object of options, got an AbortSignal/],
     ['soon', /expected an object of options/],
   ];
 
@@ -164,6 +168,8 @@ describe('what is given wrongly', () => {
   it.each([
     [{ timeout: 5 }, /unknown option timeout; known are: signal/],
     [{ signal: 5 }, /signal: expected an AbortSignal, got 5/],
+    [{ signal: null }, /signal: expected a value, .*got null/],
+    [AbortSignal.abort(), /expected an object of options, got an AbortSignal/],
     ['soon', /expected an object of options/],
   ])(
     'as what ends a wait without a time-out, or a watch, is an OptionsError: %o',

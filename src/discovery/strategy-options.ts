@@ -1,12 +1,12 @@
 import { OptionsError } from '../errors.ts';
-import { show } from '../option-checks.ts';
+import { isPlain, show } from '../option-checks.ts';
 
 /** Default of `interval` for strategies that ask again and again, in ms; libcluster polls at the same pace. */
 export const POLL_INTERVAL_MS = 5_000;
 
-/** @throws OptionsError for anything but an object with known keys */
+/** @throws OptionsError for anything but a plain object with known keys */
 export function checkKeys(strategy: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
+  if (!isPlain(options))
     throw new OptionsError(
       strategy,
       `${strategy}() was given ${show(options)}; an object of options would do: ${known.join(', ')}`,

@@ -1,4 +1,5 @@
 import { OptionsError } from '../errors.ts';
+import { isPlain, show } from '../option-checks.ts';
 import { Atom } from '../term/atom.ts';
 
 /**
@@ -44,8 +45,7 @@ export class Exports {
 export function checkExports(given: unknown): ExportOptions {
   if (given === undefined) return {};
   const shape = 'expected functions by module, as in { math: { add: (a, b) => a + b } }';
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw new OptionsError('exports', `exports: ${shape}`);
+  if (!isPlain(given)) throw new OptionsError('exports', `exports: ${shape}, got ${show(given)}`);
   for (const [module, functions] of Object.entries(given)) {
     if (functions === true && module === 'erlang') continue;
     if (functions === true)
@@ -53,8 +53,8 @@ export function checkExports(given: unknown): ExportOptions {
         `exports.${module}`,
         `exports.${module}: only erlang can be true, for its built-in functions; ${shape}`,
       );
-    if (typeof functions !== 'object' || functions === null || Array.isArray(functions))
-      throw new OptionsError(`exports.${module}`, `exports.${module}: ${shape}`);
+    if (!isPlain(functions))
+      throw new OptionsError(`exports.${module}`, `exports.${module}: ${shape}, got ${show(functions)}`);
     for (const [name, value] of Object.entries(functions))
       if (typeof value !== 'function')
         throw new OptionsError(
