@@ -149,7 +149,11 @@ export class Discovery {
     if (listNodes === undefined) return this.#options.connected(nodeName);
     try {
       const names: unknown = listNodes();
-      if (!Array.isArray(names)) throw new Error(`it gave ${String(names)}, not a list of names`);
+      if (!Array.isArray(names)) {
+        // What promises an answer may fail later, and nobody waits for it.
+        Promise.resolve(names).catch(() => {});
+        throw new Error(`it gave ${String(names)}, not a list of names`);
+      }
       return names.includes(nodeName);
     } catch (error) {
       // It is the user's, and asked from timers and in the middle of an attempt: nothing of it may reach the node.
