@@ -293,17 +293,26 @@ describe('what no term holds', () => {
 
 describe('a message with a part that only a newer version knows', () => {
   const unknown = new Encoder().encode(new ExtData(99, Uint8Array.of(1)));
+  /** What a newer version may write, in so many bytes. */
+  type Future = (bytes: number) => Buffer;
+  const anExtension: Future = (bytes) =>
+    Buffer.concat([Buffer.of(0xc7, bytes - 3, 99), Buffer.alloc(bytes - 3)]);
+  const insideOf =
+    (type: number, kind: number): Future =>
+    (bytes) =>
+      Buffer.concat([Buffer.of(0xc7, bytes - 3, type, kind), Buffer.alloc(bytes - 4)]);
+  const aKey: Future = (bytes) => Buffer.concat([Buffer.of(0x81), anExtension(bytes - 2), Buffer.of(1)]);
+
   /** {A, B, <unknown>} as this version would write it. */
-  const holding = (make: (part: unknown) => unknown): PackedMessage => {
+  const holding = (make: (part: unknown) => unknown, future = anExtension): PackedMessage => {
     const writer = new ByteWriter();
     const marker = 'a-part-of-the-future';
     new MsgpackPayload().write(writer, make(marker));
     const bytes = Buffer.from(writer.toBytes());
     const text = Buffer.concat([Buffer.of(0xa0 | marker.length), Buffer.from(marker)]);
     const at = bytes.indexOf(text);
-    // An extension of exactly as many bytes as the marker took.
-    const part = Buffer.concat([Buffer.of(0xc7, text.length - 3, 99), Buffer.alloc(text.length - 3)]);
-    bytes.set(part, at);
+    // Exactly as many bytes as the marker took.
+    bytes.set(future(text.length), at);
     return new PackedMessage(bytes.subarray(1));
   };
 
@@ -338,6 +347,33 @@ describe('a message with a part that only a newer version knows', () => {
     expect(nodes.log.map(({ message }) => message).filter((text) => text.includes('cannot be read'))).toEqual(
       [expect.stringMatching(/unknown MessagePack extension type 99; the sender may be a newer version/)],
     );
+  });
+
+  it.each([
+    ['a kind of typed array', insideOf(8, 255), /kind 255 of typed array/],
+    ['a tag of a term', insideOf(1, 255), /tag 255 of a term/],
+    ['a key of a map', aKey, /MessagePack extension type 99/],
+  ])('is refused alone also for %s, and who called hears of it', async (_what, future, message) => {
+    const node = await nodes.start();
+    const { take } = collector(node, 'sink');
+    const peer = await greeted(node);
+    peer.say(
+      'sink',
+      holding((part) => [1, part], future),
+    );
+    peer.say('sink', 'after');
+    expect(await take(1)).toEqual(['after']);
+    expect(node.inspect().counters['connection.unreadable']).toBe(1);
+
+    const call = node.request(at(peer.name, 'server'), atom('get'));
+    const rejected = expect(call).rejects.toThrow(message);
+    const asked = (await peer.message()) as { elements: [unknown, { elements: [Pid, Ref] }] };
+    const [to, tag] = asked.elements[1].elements;
+    const answer = holding((part) => tuple(tag, part), future);
+    peer.write((w) => peer.encoder.sendSender(w, peer.pid, to, answer));
+    await rejected;
+    peer.say('sink', 'and after that');
+    expect(await take(1)).toEqual(['and after that']);
   });
 
   it('in a call is the caller’s to hear', async () => {

@@ -6,7 +6,18 @@ import { DecodeError, EncodeError } from '../../src/errors.ts';
 import { MSGPACK_MAGIC } from '../../src/payload/heads.ts';
 import { MsgpackPayload } from '../../src/payload/msgpack.ts';
 import { UnknownPart, Unreadable } from '../../src/payload/unreadable.ts';
-import { AtomMap, atom, type Float, float, ImproperList, Tuple, tuple } from '../../src/term/index.ts';
+import {
+  AtomMap,
+  atom,
+  atoms,
+  type Float,
+  float,
+  ImproperList,
+  Pid,
+  Ref,
+  Tuple,
+  tuple,
+} from '../../src/term/index.ts';
 import { anyValue, plain, SURVIVES } from './values.ts';
 
 const codec = new MsgpackPayload();
@@ -184,6 +195,78 @@ describe('a part of a kind that only a newer version knows', () => {
   });
 });
 
+describe('what a newer version might send inside what is known', () => {
+  const unknown = (type: number, kind?: number) => new UnknownPart(type, kind);
+  const PART = unknown(77);
+
+  it.each<[string, string, RegExp, unknown]>([
+    [
+      'a kind of typed array',
+      'c70808ff01020304050607',
+      /^unknown kind 255 of typed array \(MessagePack extension type 8\); the sender may be a newer version/,
+      unknown(8, 255),
+    ],
+    ['the next kind of typed array', 'd4080a', /unknown kind 10 of typed array/, unknown(8, 10)],
+    ['a key of an object', '82c7014d0101a16102', /unknown MessagePack extension type 77/, { a: 2 }],
+    ['a key of an atom map', 'c7080394d44d0101a16102', /type 77/, atoms({ a: 2 })],
+    ['a key of an object with a key of its own', 'c7080b94d44d0101a16102', /type 77/, { a: 2 }],
+    ['a key of a map', 'c7050492d44d0101', /type 77/, new Map([[PART, 1]])],
+    ['the value of a key that is unknown too', '81d44d01d44e01', /type 77/, {}],
+    ['a typed array as key', '81c70108ff01', /kind 255 of typed array/, {}],
+    ['the name of an error', 'c7070993d44d01a16dc0', /type 77/, PART],
+    ['the message of an error', 'c7070993a16ed44d01c0', /type 77/, PART],
+    ['the errors of an error', 'c7090e94d44d01a16ea16dc0', /type 77/, PART],
+    ['the tail of an improper list', 'c7050a9201d44d01', /type 77/, new ImproperList([1], PART)],
+    [
+      'a tag of a term',
+      'c70101ff',
+      /^unknown tag 255 of a term \(MessagePack extension type 1\)/,
+      unknown(1, 255),
+    ],
+    ['a tag inside a list of terms', 'c708016c00000001ff016a', /unknown tag 255/, unknown(1, 255)],
+    ['a compressed term', 'c70601500000000100', /unknown tag 80/, unknown(1, 80)],
+  ])('%s costs that message alone', (_what, hex, message, partial) => {
+    for (const [wire, around] of [
+      [hex, partial],
+      [`93${hex}a5616674657201`, [partial, 'after', 1]],
+    ] as const) {
+      const got = read(payload(wire)) as Unreadable;
+      expect(got).toBeInstanceOf(Unreadable);
+      expect(got.error).toBeInstanceOf(DecodeError);
+      expect(got.error.message).toMatch(message);
+      expect(got.partial).toEqual(around);
+    }
+    expect(trip(['next', atom('a')])).toEqual(['next', atom('a')]);
+  });
+
+  it('is told of the first of several; what says whose the message is, is read all the same', () => {
+    const ref = new Ref('a@h', 7, [1, 2, 3]);
+    const pid = new Pid('a@h', 1, 2, 3);
+    const known = written([ref, atom('a'), pid, 'text', tuple(1)])
+      .subarray(1)
+      .toString('hex');
+    const got = read(payload(`94c70101ffd44d01c70108ff${known}`)) as Unreadable;
+    expect(got.error.message).toMatch(/unknown tag 255 of a term/);
+    const part = unknown(1, 255);
+    expect(got.partial).toEqual([part, part, part, [ref, atom('a'), pid, 'text', tuple(1)]]);
+  });
+
+  it('is cheap, however often it comes', () => {
+    const many = 200_000;
+    const head = Buffer.from([MSGPACK_MAGIC, 0xdd, 0, many >> 16, (many >> 8) & 0xff, many & 0xff]);
+    for (const hex of ['c70101ff', 'c708016c00000001ff016a', 'c70108ff', 'd44d01']) {
+      const part = Buffer.from(hex, 'hex');
+      const { partial } = read(Buffer.concat([head, Buffer.alloc(many * part.length, part)])) as Unreadable;
+      expect(new Set(partial as unknown[]).size).toBe(1);
+    }
+  });
+
+  it('does not excuse what is wrong behind it', () => {
+    for (const hex of ['92c70101ffc7020164', '92c70101ffc702015200', '92d44d01c70101', '92d44d01c70109'])
+      expect(() => read(payload(hex))).toThrow(DecodeError);
+  });
+});
+
 describe('hostile bytes', () => {
   const refused = (hex: string): string => {
     try {
@@ -214,8 +297,15 @@ describe('hostile bytes', () => {
     ['a date of three bytes', 'c70306000000', /8 bytes are announced, 3 remain/],
     ['a float that is infinite', 'c7080c7ff0000000000000', /a float is not finite/],
     ['a bigint of no digits', 'c7010767', /hexadecimal digits of a bigint/],
-    ['a typed array of unknown kind', 'c70108ff', /unknown kind of typed array 255/],
-    ['a typed array of no kind', 'c70008', /unknown kind of typed array undefined/],
+    ['a typed array of no kind', 'c70008', /a typed array does not say its kind/],
+    ['an unknown extension as a key without a value', '81d46301', /nothing remains/],
+    [
+      'an unknown extension longer than the tuple around it',
+      'c7050292c7036301',
+      /3 bytes are announced, 1 remain/,
+    ],
+    ['bytes behind an unknown tag of a term', 'c70101ff00', /1 bytes follow the value/],
+    ['an atom cut off beside a term of an unknown tag', '92c70101ffc7020164', /more|remain|cut off/],
     ['a typed array of half an element', 'c702080201', /no whole number of Int16Array/],
     ['an error without a message', 'c7030991a141', /expected name and message of an error/],
     ['an error of errors without a list of them', 'c7030e91a141', /expected the errors of an error/],
@@ -224,10 +314,10 @@ describe('hostile bytes', () => {
     ['an improper list of nothing', 'c7010a90', /an improper list has an element/],
     ['an improper list with a list as tail', 'c7030a920190', /a tail that is no list/],
     ['an atom map with a number as key', 'c70303920101', /a key of a map is no text/],
-    ['a term that is none', 'c70101ff', /unknown tag 255/],
+    ['a term of no bytes', 'c70001', /nothing remains/],
+    ['a list of terms that is cut off', 'c706016c0000000261', /remain/],
     ['a term with bytes behind it', 'c70301610100', /longer than what is in it/],
     ['a term from an atom cache', 'c702015200', /has no atom 0/],
-    ['a compressed term', 'c70601500000000100', /unknown tag 80/],
   ])('%s', (_title, hex, message) => {
     expect(refused(hex)).toMatch(message);
   });

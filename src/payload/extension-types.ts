@@ -1,6 +1,8 @@
 /**
  * MessagePack's application types, by number, and what their bytes are. `sequence` is a MessagePack array.
- * A number once given is never given another meaning; a receiver that does not know one refuses that message alone.
+ * A number once given is never given another meaning; a receiver that does not know one refuses that message alone. So it
+ * does with a kind of `TYPED_ARRAY` and a tag in `TERM` that it does not know, and where an extension that it does not know
+ * stands for what must be text: the key of a map, the name of an error.
  */
 export const EXTENSION = {
   /** nothing */

@@ -145,9 +145,12 @@ export function toBigInt(text: string): bigint {
   return match[1] === '-' ? -value : value;
 }
 
-export function toTypedArray(bytes: Uint8Array): unknown {
-  const type = TYPED_ARRAYS[bytes[0] ?? TYPED_ARRAYS.length];
-  if (type === undefined) throw new DecodeError(`unknown kind of typed array ${bytes[0]}`, 0);
+/** Undefined for one of a kind that is not known here. */
+export function toTypedArray(bytes: Uint8Array): object | undefined {
+  const kind = bytes[0];
+  if (kind === undefined) throw new DecodeError('a typed array does not say its kind', 0);
+  const type = TYPED_ARRAYS[kind];
+  if (type === undefined) return undefined;
   // A buffer of its own: elements must be aligned.
   const content = new Uint8Array(bytes.length - 1);
   content.set(bytes.subarray(1));

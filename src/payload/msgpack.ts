@@ -60,7 +60,7 @@ export class MsgpackPayload implements PayloadCodec {
       throw new DecodeError(`expected a MessagePack payload (0xC1), got ${buffer[start]}`, start - base);
     const reader = this.#reader;
     const value = reader.read(buffer, start + 1, end, base);
-    return reader.unknown === undefined ? value : new Unreadable(reader.unknown.type, value);
+    return reader.unknown === undefined ? value : new Unreadable(reader.unknown, value);
   }
 
   #encode(value: unknown): Uint8Array {

@@ -7,7 +7,7 @@
 import { DecodeError } from '../errors.ts';
 import type { Atom } from '../term/atom.ts';
 import { AtomMap, setOwn } from '../term/atom-map.ts';
-import type { TermDecoder } from '../term/etf/decode.ts';
+import { isAtomTag, type TermDecoder } from '../term/etf/decode.ts';
 import { textOf } from '../term/etf/text.ts';
 import { float } from '../term/float.ts';
 import { Tuple } from '../term/tuple.ts';
@@ -43,7 +43,9 @@ export class PackedReader {
   }
 
   /**
-   * The value that `buffer[start..end)` is, with an `UnknownPart` for each extension of a type that is not known here.
+   * The value that `buffer[start..end)` is, with an `UnknownPart` for each extension that is not known here (the same for
+   * all), and for terms behind one unless they are atoms, pids or references. A key that is such a part is left out, with
+   * its value.
    * @throws DecodeError, whose offset counts from `base`
    */
   read(buffer: Buffer, start: number, end: number, base: number): unknown {
@@ -204,13 +206,20 @@ export class PackedReader {
     this.#enter(count * 2, depth);
     const record: Record<string, unknown> = {};
     for (let i = 0; i < count; i++) {
-      const key = this.#value(0);
-      if (typeof key !== 'string') this.#fail('a key of a map is no text');
+      const key = this.#key(this.#value(0));
       const value = this.#value(depth - 1);
+      if (key === undefined) continue;
       if (key === '__proto__') setOwn(record, key, value);
       else record[key] = value;
     }
     return record;
+  }
+
+  /** Undefined where the key is of a kind that is not known here. */
+  #key(key: unknown): string | undefined {
+    if (typeof key === 'string') return key;
+    if (key instanceof UnknownPart) return undefined;
+    return this.#fail('a key of a map is no text');
   }
 
   /** The list that an extension consists of. */
@@ -271,9 +280,8 @@ export class PackedReader {
   #fill<T extends object>(target: T, depth: number): T {
     const flat = this.#pairs(depth);
     for (let i = 0; i < flat.length; i += 2) {
-      const key = flat[i];
-      if (typeof key !== 'string') this.#fail('a key of a map is no text');
-      setOwn(target, key, flat[i + 1]);
+      const key = this.#key(flat[i]);
+      if (key !== undefined) setOwn(target, key, flat[i + 1]);
     }
     return target;
   }
@@ -284,14 +292,28 @@ export class PackedReader {
     terms.position = this.#position;
     terms.end = this.#end;
     const tag = terms.peekTag();
-    const value =
-      tag === NEW_PID_EXT
-        ? terms.readPid()
-        : tag === NEWER_REFERENCE_EXT
-          ? terms.readRef()
-          : terms.readTerm();
+    let value: unknown;
+    if (tag === NEW_PID_EXT) value = terms.readPid();
+    else if (tag === NEWER_REFERENCE_EXT) value = terms.readRef();
+    else {
+      // A message that is lost is read on to see whose it is. An error for each of its terms would be dear.
+      if (this.unknown !== undefined && !isAtomTag(tag)) return this.#unknownPart(EXTENSION.TERM, tag);
+      try {
+        value = terms.readTerm();
+      } catch (error) {
+        if (terms.unknownTag === undefined || this.unknown !== undefined) throw error;
+        return this.#unknownPart(EXTENSION.TERM, terms.unknownTag);
+      }
+    }
     this.#position = terms.position;
     return value;
+  }
+
+  /** Steps over what is left of an extension. One part stands for all: a peer could send millions. */
+  #unknownPart(type: number, kind?: number): UnknownPart {
+    this.#position = this.#end;
+    this.unknown ??= new UnknownPart(type, kind);
+    return this.unknown;
   }
 
   /** All bytes of an extension: a view. */
@@ -307,20 +329,29 @@ export class PackedReader {
         return toFloat(this.#buffer.readDoubleBE(this.#skip(8)));
       case EXTENSION.BIGINT:
         return toBigInt(this.#rest().latin1Slice());
-      case EXTENSION.TYPED_ARRAY:
-        return toTypedArray(this.#rest());
-      case EXTENSION.ERROR:
-        return toError(this.#sequence(depth));
-      case EXTENSION.AGGREGATE_ERROR:
-        return toAggregateError(this.#sequence(depth));
+      case EXTENSION.TYPED_ARRAY: {
+        const bytes = this.#rest();
+        return toTypedArray(bytes) ?? this.#unknownPart(type, bytes[0]);
+      }
+      case EXTENSION.ERROR: {
+        const parts = this.#sequence(depth);
+        return unknownAmong(parts, 2) ?? toError(parts);
+      }
+      case EXTENSION.AGGREGATE_ERROR: {
+        const parts = this.#sequence(depth);
+        return unknownAmong(parts, 3) ?? toAggregateError(parts);
+      }
       case EXTENSION.FLOAT_MINUS_ZERO:
         return float(-0);
       case EXTENSION.IMPROPER_LIST:
         return toImproperList(this.#sequence(depth));
       default:
-        this.#rest();
-        this.unknown ??= new UnknownPart(type);
-        return this.unknown;
+        return this.#unknownPart(type);
     }
   }
+}
+
+/** The first of `count` parts that is of an unknown kind, where each must be of a certain one. */
+function unknownAmong(parts: readonly unknown[], count: number): unknown {
+  return parts.slice(0, count).find((part) => part instanceof UnknownPart);
 }

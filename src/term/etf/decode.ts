@@ -90,6 +90,8 @@ export class TermDecoder extends IdentifierReader {
   private readonly maxDepth: number;
   /** How many keys of maps the cursor is inside of. */
   private keyDepth = 0;
+  /** The tag that ended the reading since `begin`, where what was wrong is that this decoder does not know it. */
+  unknownTag: number | undefined;
   private readonly shapes = new Shapes();
   private readonly keyTable: (string | undefined)[] = new Array(KEY_SLOTS).fill(undefined);
 
@@ -103,6 +105,7 @@ export class TermDecoder extends IdentifierReader {
   override begin(buffer: Buffer, start: number, end: number): void {
     super.begin(buffer, start, end);
     this.keyDepth = 0;
+    this.unknownTag = undefined;
   }
 
   /** Reads one term without a version byte. Bytes may remain: `position` tells. */
@@ -238,6 +241,7 @@ export class TermDecoder extends IdentifierReader {
         return this.floatText();
       default:
         this.position--;
+        this.unknownTag = tag;
         return this.fail(`unknown tag ${tag}`);
     }
   }
@@ -533,7 +537,8 @@ export class TermDecoder extends IdentifierReader {
   }
 }
 
-function isAtomTag(tag: number): boolean {
+/** @internal */
+export function isAtomTag(tag: number): boolean {
   return (
     tag === SMALL_ATOM_UTF8_EXT ||
     tag === ATOM_EXT ||
