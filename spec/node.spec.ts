@@ -9,6 +9,9 @@ import {
   ConnectionError,
   EncodeError,
   ExitError,
+  type Node,
+  NodeDown,
+  NodeUp,
   OptionsError,
   type Pid,
   startNode,
@@ -335,6 +338,39 @@ describe('what a node tells', () => {
     await c.ping(a.name);
     expect(c.nodes()).toEqual([a.name]);
     expect(c.nodes('visible')).toEqual([]);
+  });
+
+  it('its processes, of peers of the type they asked for', async () => {
+    const a = await nodes.start();
+    const b = await nodes.start({ name: nodes.name('b') });
+    const c = await nodes.start({ name: nodes.name('c'), hidden: true });
+    /** What a process of `on` is told until that peer is gone; it asks before anything else here happens. */
+    const told = (on: Node, last: Node, nodeType?: 'visible' | 'hidden' | 'all') =>
+      new Promise<string[]>((resolve) => {
+        const events: string[] = [];
+        on.spawn(async (self) => {
+          self.monitorNodes(true, nodeType === undefined ? {} : { nodeType });
+          for await (const message of self) {
+            if (message instanceof NodeUp) {
+              events.push(`up ${message.node}`);
+              expect(message.info).toMatchObject({ name: message.node, hidden: message.node === c.name });
+            }
+            if (!(message instanceof NodeDown)) continue;
+            events.push(`down ${message.node}`);
+            if (message.node === last.name) resolve(events);
+          }
+        });
+      });
+    const all = [told(a, b), told(a, b, 'all'), told(a, b, 'visible'), told(a, c, 'hidden')];
+    for (const peer of [c, b]) {
+      await a.connect(peer.name);
+      const down = once(a, 'nodedown', peer.name);
+      await a.disconnect(peer.name);
+      await down;
+    }
+    const events = ({ name }: Node) => [`up ${name}`, `down ${name}`];
+    const both = [...events(c), ...events(b)];
+    expect(await Promise.all(all)).toEqual([both, both, events(b), events(c)]);
   });
 
   it('of the names that the port mapper knows', async () => {

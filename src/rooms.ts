@@ -397,18 +397,18 @@ export class Rooms {
     this.#tree?.linkUp(connection);
     this.telemetry.emit('nodeup', () => ({ ...info }));
     this.logger.debug('connection', () => `nodeup ${info.name}`);
-    this.processes.nodeUp(info.name, info);
+    this.processes.nodeUp(info.name, info, info.hidden);
     this.events.nodeUp(info);
   }
 
   #nodeDown(connection: Connection, reason: string): void {
-    const { name } = peerInfo(connection);
+    const { name, hidden } = peerInfo(connection);
     this.inbound.delete(connection);
     this.telemetry.emit('nodedown', () => ({ name, reason }));
     this.logger.debug('connection', () => `nodedown ${name}: ${reason}`);
     this.#tree?.linkDown(connection);
     this.spawner.nodeDown(name);
-    this.processes.nodeDown(name, atom(reason));
+    this.processes.nodeDown(name, atom(reason), hidden);
     this.#drains.wake(name);
     this.discovery?.nodeDown(name, reason);
     this.events.nodeDown(name, reason);

@@ -126,6 +126,46 @@ describe('timers and nodes', () => {
     await settled();
     expect(got).toEqual([new NodeUp('b@two', 1), new NodeDown('b@two', atom('net_tick_timeout'))]);
   });
+
+  it('monitorNodes tells of the nodes that were last asked for', async () => {
+    const system = new World().start('a@one');
+    const got: unknown[] = [];
+    const pid = system.spawn(async (self: Self) => {
+      for await (const message of self) {
+        if (typeof message === 'string') self.monitorNodes(true, { nodeType: message as 'all' });
+        else got.push((message as NodeUp).node);
+      }
+    }, []);
+    const told = async (nodeType: string): Promise<unknown[]> => {
+      system.send(pid, nodeType);
+      await settled();
+      system.nodeUp('seen', 1);
+      system.nodeUp('unseen', 1, true);
+      system.nodeDown('seen', atom('lost'));
+      system.nodeDown('unseen', atom('lost'), true);
+      await settled();
+      return got.splice(0);
+    };
+    expect(await told('visible')).toEqual(['seen', 'seen']);
+    expect(await told('hidden')).toEqual(['unseen', 'unseen']);
+    expect(await told('all')).toEqual(['seen', 'unseen', 'seen', 'unseen']);
+  });
+
+  it('monitorNodes refuses types of nodes that there are none', async () => {
+    const system = new World().start('a@one');
+    const refusals: unknown[] = [];
+    system.spawn(async (self: Self) => {
+      for (const options of [{ nodeType: 'connected' }, { node_type: 'all' }, 'all'])
+        try {
+          self.monitorNodes(true, options as never);
+        } catch (error) {
+          refusals.push(error);
+        }
+    }, []);
+    await settled();
+    const options = refusals.map((error) => error instanceof OptionsError && error.option);
+    expect(options).toEqual(['nodeType', 'node_type', '']);
+  });
 });
 
 describe('names', () => {

@@ -1,5 +1,5 @@
 import { ExitError, NotSpawnableError } from '../errors.ts';
-import { checkKnown } from '../option-checks.ts';
+import { checkKnown, oneOf } from '../option-checks.ts';
 import { atom } from '../term/atom.ts';
 import type { Pid, Ref } from '../term/identifiers.ts';
 import { checkEndless, checkMs, checkSpawnOn } from './checks.ts';
@@ -9,6 +9,7 @@ import { deadError } from './ends.ts';
 import { guardedController } from './guarded-abort.ts';
 import { Io } from './io.ts';
 import { Mfa } from './mfa.ts';
+import type { NodeType } from './node-watchers.ts';
 import { DEAD, type Extras, type Process } from './process.ts';
 import type {
   AnyActor,
@@ -387,9 +388,20 @@ export class Self {
     return this.#process.system.whereis(name);
   }
 
-  /** From now on (or, with false, no longer) tells us of nodes that come and go: `NodeUp`, `NodeDown`. */
-  monitorNodes(on = true): void {
-    this.#live().system.watchNodes(this.#process, on);
+  /**
+   * From now on (or, with false, no longer) tells us of nodes that come and go: `NodeUp`, `NodeDown`. Of all nodes, as
+   * `node.on` does; with the `nodeType` `visible` not of hidden ones, as net_kernel:monitor_nodes/1. On a hidden node,
+   * every node is a hidden one. The last call decides.
+   *
+   * @throws OptionsError for a type of nodes that there is none
+   */
+  monitorNodes(on = true, options: { readonly nodeType?: NodeType } = {}): void {
+    checkKnown(options, '', ['nodeType']);
+    const type = oneOf('nodeType', options.nodeType ?? 'all', ['visible', 'hidden', 'all']);
+    const process = this.#live();
+    const { nodeWatchers } = process.system;
+    if (on) nodeWatchers.add(process, type);
+    else nodeWatchers.remove(process);
   }
 
   #live(): Process {

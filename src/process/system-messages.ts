@@ -32,6 +32,7 @@ export class Exit {
 /** A node became connected; told after `monitorNodes()`. */
 export class NodeUp {
   readonly node: string;
+  /** What `node.on('nodeup', …)` tells: `{ name, creation, hidden }`. */
   readonly info: unknown;
 
   constructor(node: string, info: unknown) {

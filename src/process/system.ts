@@ -14,6 +14,7 @@ import { Ends, stoppedError } from './ends.ts';
 import { infoOf, type ProcessInfo } from './info.ts';
 import type { Output } from './io.ts';
 import { Names } from './names.ts';
+import { NodeWatchers } from './node-watchers.ts';
 import { NumberTable } from './number-table.ts';
 import type { CallOwner } from './pending-call.ts';
 import { Process } from './process.ts';
@@ -26,7 +27,6 @@ import { Scheduler } from './scheduler.ts';
 import { Shutdown } from './shutdown.ts';
 import type { SignalSink } from './signal-sink.ts';
 import { Signals } from './signals.ts';
-import { NodeDown, NodeUp } from './system-messages.ts';
 
 /** Length at which an unbounded mailbox is first warned of; again at each doubling. */
 const LONG_MAILBOX = 131_072;
@@ -92,7 +92,8 @@ export class ProcessSystem implements Home {
   readonly #ends: Ends;
   readonly #processes = new NumberTable<Process>();
   readonly #names = new Names();
-  readonly #nodeWatchers = new Set<Process>();
+  /** @internal */
+  readonly nodeWatchers = new NodeWatchers();
   #lastNumber = 0;
 
   constructor(options: ProcessSystemOptions) {
@@ -435,7 +436,7 @@ export class ProcessSystem implements Home {
   /** Frees the names of a process that ended, and takes it from those who watch nodes. @internal */
   forgetNames(process: Process): void {
     this.#names.drop(process);
-    if (this.#nodeWatchers.size > 0) this.#nodeWatchers.delete(process);
+    this.nodeWatchers.remove(process);
   }
 
   /**
@@ -518,14 +519,14 @@ export class ProcessSystem implements Home {
 
   // ---- nodes ----
 
-  nodeUp(node: string, info: unknown): void {
-    for (const process of this.#nodeWatchers) process.post(new NodeUp(node, info));
+  nodeUp(node: string, info: unknown, hidden = false): void {
+    this.nodeWatchers.up(node, info, hidden);
   }
 
   /** Settles every link, monitor and call of that node with `noconnection`, then tells who watches nodes. */
-  nodeDown(node: string, reason: unknown): void {
+  nodeDown(node: string, reason: unknown, hidden = false): void {
     this.signals.nodeDown(node);
-    for (const process of this.#nodeWatchers) process.post(new NodeDown(node, reason));
+    this.nodeWatchers.down(node, reason, hidden);
   }
 
   /** Settles what waits for a node that could not be reached. It never was up, so nobody hears of a nodedown. */
@@ -536,11 +537,5 @@ export class ProcessSystem implements Home {
   /** A fresh reference of this node. */
   makeRef(): Ref {
     return this.refs.ref(this.refs.next());
-  }
-
-  /** @internal */
-  watchNodes(process: Process, on: boolean): void {
-    if (on) this.#nodeWatchers.add(process);
-    else this.#nodeWatchers.delete(process);
   }
 }
