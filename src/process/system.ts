@@ -5,7 +5,7 @@ import { ExitError, OptionsError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Atom } from '../term/atom.ts';
-import { type Home, internPid, Pid, Ref, settleAt } from '../term/identifiers.ts';
+import { internPid, Pid, Ref, settleAt } from '../term/identifiers.ts';
 import { Tuple, tuple } from '../term/tuple.ts';
 import { BodyBehaviour } from './body.ts';
 import { checkGlobal, checkRunnable, checkSpawnOptions, checkWaiting, show } from './checks.ts';
@@ -51,7 +51,7 @@ export interface ProcessSystemOptions {
  * `deliver...` methods here and the `...From` methods of `signals`, in the order of the wire. Each of these is silent for
  * processes that are dead or of an earlier incarnation of the node, except where Erlang answers `noproc`.
  */
-export class ProcessSystem implements Home {
+export class ProcessSystem {
   readonly node: string;
   readonly creation: number;
   readonly clock: Clock;
