@@ -14,8 +14,8 @@ interface Size {
 }
 
 const SMALL: Size = { label: 'small', bytes: 0, count: { BEAM: 150_000, Beamish: 600_000 } };
-const KIB_64: Size = { label: '64 KiB', bytes: 64 * 1024, count: { BEAM: 30_000, Beamish: 30_000 } };
-const MIB_1: Size = { label: '1 MiB', bytes: 1024 * 1024, count: { BEAM: 2_000, Beamish: 2_000 } };
+const KIB_64: Size = { label: '64 KiB', bytes: 64 * 1024, count: { BEAM: 20_000, Beamish: 20_000 } };
+const MIB_1: Size = { label: '1 MiB', bytes: 1024 * 1024, count: { BEAM: 1_500, Beamish: 1_500 } };
 const CALLS = 8_000;
 /** Who else speaks to a BEAM, or is spoken to by one: what ours are compared with. */
 const STRANGERS = ['Jinterface', 'C node'];
