@@ -61,7 +61,7 @@ export function checkKeys(options: object, path: string, known: readonly string[
  *
  * @throws OptionsError naming the key that is null
  */
-export function checkNulls(options: object, path: string): void {
+function checkNulls(options: object, path: string): void {
   const prefix = path === '' ? '' : `${path}.`;
   for (const [key, value] of Object.entries(options))
     if (value === null)

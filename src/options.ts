@@ -10,7 +10,6 @@ import {
   boolean,
   checkKeys,
   checkKnown,
-  checkNulls,
   integer,
   isPlain,
   number,
@@ -249,7 +248,7 @@ export function resolveOptions(options: NodeOptions, env: Env): ResolvedOptions 
     ),
     cookies: resolveCookies(options.cookies),
     allow: resolveAllow(options.allow),
-    tls: resolveTls(options.tls),
+    tls: options.tls === undefined ? undefined : checkTls(options.tls),
     hidden: boolean('hidden', options.hidden ?? (listen === false || DEFAULT_OPTIONS.hidden)),
     listen,
     epmd,
@@ -381,16 +380,6 @@ function resolveAllow(given: NodeOptions['allow']): readonly string[] | undefine
         `allow[${index}]: expected a node name ("a@host"), a host ("host") or a name at any host ("a@"), got ${show(entry)}`,
       );
   return [...given];
-}
-
-function resolveTls(given: TlsOptions | undefined): TlsSettings | undefined {
-  if (given === undefined) return undefined;
-  checkNulls(plain('tls', given), 'tls');
-  for (const side of ['client', 'server'] as const) {
-    const own = given[side];
-    if (own !== undefined) checkNulls(plain(`tls.${side}`, own), `tls.${side}`);
-  }
-  return checkTls(given);
 }
 
 /**

@@ -15,7 +15,9 @@ import type {
 import { OptionsError } from '../errors.ts';
 import { SETUP_TIMEOUT_MS } from '../handshake/machine.ts';
 import { hostOf } from '../handshake/name.ts';
+import { object } from '../option-checks.ts';
 import { isPromise } from '../process/behaviour.ts';
+import { describeReason } from '../process/reasons.ts';
 
 /** What one side shows and trusts. */
 export interface TlsSideOptions {
@@ -92,7 +94,7 @@ const VERSIONS: readonly TlsVersion[] = ['TLSv1.2', 'TLSv1.3'];
 
 /** @throws OptionsError naming the option and what was expected, and never a key or passphrase */
 export function checkTls(given: TlsOptions): TlsSettings {
-  checkKeys('tls', given, KNOWN);
+  object('tls', given, KNOWN);
   const client = checkSide(given, given.client, 'tls.client');
   const server = checkSide(given, given.server, 'tls.server');
   // A client without a certificate is one that others do not ask for one; a server always shows its own.
@@ -127,7 +129,7 @@ function checkSide(
   own: TlsSideOptions | undefined,
   ownPath: string,
 ): TlsSettings['client'] {
-  if (own !== undefined) checkKeys(ownPath, own, SIDE);
+  if (own !== undefined) object(ownPath, own, SIDE);
   const of = <K extends keyof TlsSideOptions>(key: K) => own?.[key] ?? common[key];
   /** Where a value comes from, for errors. */
   const path = (key: keyof TlsSideOptions) => `${own?.[key] === undefined ? 'tls' : ownPath}.${key}`;
@@ -180,17 +182,6 @@ function checkSide(
     maxVersion,
     ciphers: text('ciphers'),
   };
-}
-
-function checkKeys(option: string, given: object, known: readonly string[]): void {
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw new OptionsError(option, `${option}: expected an object with ${known.join(', ')}`);
-  for (const key of Object.keys(given))
-    if (!known.includes(key))
-      throw new OptionsError(
-        `${option}.${key}`,
-        `unknown option ${option}.${key}; known are: ${known.join(', ')}`,
-      );
 }
 
 function flag(option: string, value: boolean | undefined, fallback: boolean): boolean {
@@ -254,8 +245,8 @@ export class Tls {
       answer = checkNodeName === true ? names.includes(nodeName) : checkNodeName(nodeName, certificate);
     } catch (thrown) {
       // It is asked on behalf of strangers: what they show may end their call, never the program.
-      const isText = thrown instanceof Error || typeof thrown === 'string';
-      return `tls.checkNodeName threw ${isText ? String(thrown) : `a value of type ${typeof thrown}`}`;
+      const what = thrown instanceof Error ? describeReason(thrown) : thrown;
+      return `tls.checkNodeName threw ${typeof what === 'string' ? what : `a value of type ${typeof what}`}`;
     }
     if (answer === true) return undefined;
     if (isPromise(answer)) {

@@ -11,7 +11,7 @@ import { MAX_TERM_DEPTH } from './tags.ts';
  * Why a value has no term, and where in it. The encoder keeps neither path nor ancestors; this walks the value
  * again, in the same order, after it has failed. Undefined when nothing wrong is found (a getter changed its mind).
  */
-export function explain(value: unknown, format?: RicherFormat): EncodeError | undefined {
+function explain(value: unknown, format?: RicherFormat): EncodeError | undefined {
   return walk(value, 'value', { ancestors: [], format });
 }
 
