@@ -6,7 +6,7 @@
  *   --runs N       measures each curve so often, and tells the medians (1)
  *   --svg FOLDER   also draws each curve, into a file of its name there
  */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { beamAvailable } from '../spec/support/beam-node.ts';
@@ -195,6 +195,8 @@ if (chosen.length === 0)
   throw new Error(
     `no curve is called ${options.only}; there are ${CURVES.map(({ name }) => name).join(', ')}`,
   );
+// Before the minutes of measuring, so that a folder that can't be made is told at once.
+if (options.svg !== undefined) mkdirSync(options.svg, { recursive: true });
 const fleet = new Fleet();
 try {
   const machine = describeMachine(beamAvailable());

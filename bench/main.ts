@@ -11,7 +11,8 @@
  *   --profile      instead of measuring, tell what each row's JavaScript processes spend their time on and allocate
  *   --list         only tell the rows' names
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { beamAvailable } from '../spec/support/beam-node.ts';
 import { etfRows } from './etf.ts';
@@ -75,6 +76,7 @@ async function run(): Promise<number> {
     console.error(`no row is called ${options.only.join(' or ')}; --list tells the names`);
     return 1;
   }
+  for (const file of [options.json, options.markdown]) if (file !== undefined) makeWritable(file);
   const missing = missingNeeds(rows);
   const machine = describeMachine(!missing.has('erl'));
   console.log(machineLines(machine));
@@ -106,6 +108,12 @@ async function run(): Promise<number> {
     (numbers) => typeof numbers === 'string' && numbers.startsWith('FAILED'),
   );
   return failed ? 1 : 0;
+}
+
+/** Before the minutes of measuring: a file that can't be written is told at once, and what stands in it is kept. */
+function makeWritable(file: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  appendFileSync(file, '');
 }
 
 /** A row that fails is told of; the others go on. */
