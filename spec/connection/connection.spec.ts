@@ -617,6 +617,20 @@ describe('batching', () => {
     expect(got).toEqual(Array.from({ length: 1_000 }, (_, i) => cast(i)));
   });
 
+  it('reads a long message in short pieces, once its head has come', async () => {
+    const reads: number[] = [];
+    const { env } = nodes.options();
+    const streams = watchedStreams(env!.streams, (bytes) => reads.push(bytes));
+    const [a, b] = [await nodes.start(), await nodes.start({ env: { ...env!, streams } })];
+    const { take } = collector(b, 'sink');
+    const sent = Buffer.alloc(8 * 1024 * 1024, 200);
+    a.send(at(b.name, 'sink'), sent);
+    const [message] = await take(1);
+    expect(sent.equals(message as Uint8Array)).toBe(true);
+    const short = reads.filter((bytes) => bytes <= 16 * 1024).reduce((all, bytes) => all + bytes, 0);
+    expect(short).toBeGreaterThan(sent.length / 2);
+  });
+
   it('does not hold back a long turn', async () => {
     const [a, b] = await nodes.pair();
     const { take } = collector(b, 'sink');

@@ -48,6 +48,17 @@ describe('unfinished messages', () => {
     expect([assembly.size, assembly.bytes]).toEqual([1, 40]);
   });
 
+  it('are long until only the last fragment is missing', () => {
+    const assembly = new Assembly(limits);
+    expect(assembly.isLong).toBe(false);
+    assembly.first(1n, 2n, PIECE, []);
+    expect(assembly.isLong).toBe(false);
+    assembly.first(2n, 3n, PIECE, []);
+    expect(assembly.isLong).toBe(true);
+    assembly.next(2n, 2n, PIECE);
+    expect(assembly.isLong).toBe(false);
+  });
+
   it('that all move close the link at a limit, as ever', () => {
     const assembly = new Assembly(limits);
     for (const sequence of [1n, 2n, 3n, 4n]) assembly.first(sequence, 9n, PIECE, []);

@@ -25,6 +25,8 @@ async function listenForOne(options: ListenOptions) {
   return { listener, accepted };
 }
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);
+
 describe('a TCP stream', () => {
   afterEach(() => {
     vi.useRealTimers();
@@ -137,6 +139,47 @@ describe('a TCP stream', () => {
       await new Promise((resolve) => setImmediate(resolve));
       expect(vi.getTimerCount()).toBe(0);
     });
+  });
+
+  it('is read in short pieces for as long as its owner wants that', async () => {
+    const sent = Buffer.alloc(2 * 1024 * 1024, 'abc');
+    const reads: number[] = [];
+    let isShort = true;
+    let read = 0;
+    let done: () => void;
+    const all = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    const listener = await streams.listen({ host: LOOPBACK, port: 0 }, (stream) => {
+      stream.start({
+        borrows: true,
+        wantsShortReads: () => isShort,
+        data: (bytes) => {
+          expect(sent.subarray(read, read + bytes.length).equals(bytes)).toBe(true);
+          reads.push(bytes.length);
+          read += bytes.length;
+          if (read < sent.length / 2) return;
+          if (isShort) {
+            // Here so much has come meanwhile that long reads would be longer.
+            stream.pause();
+            setImmediate(() => stream.resume());
+          }
+          isShort = false;
+          if (read === sent.length) done();
+        },
+        closed: () => {},
+      });
+    });
+    const socket = connect({ host: LOOPBACK, port: listener.port });
+    onTestFinished(async () => {
+      socket.destroy();
+      await listener.close();
+    });
+    socket.write(sent);
+    await all;
+    const halfway = reads.findIndex((_, i) => sum(reads.slice(0, i + 1)) >= sent.length / 2);
+    expect(Math.max(...reads.slice(0, halfway + 1))).toBe(16 * 1024);
+    expect(Math.max(...reads.slice(halfway + 1))).toBeGreaterThan(16 * 1024);
   });
 
   it('that broke before it was started still tells', async () => {

@@ -123,6 +123,7 @@ export class Connection {
       // The framer copies what it keeps.
       borrows: true,
       data: (chunk) => this.#data(chunk),
+      wantsShortReads: () => this.#up?.decoder.isAssembling ?? false,
       drain: () => this.#up?.outbox.drain(),
       closed: (error) => this.#streamClosed(error),
     });

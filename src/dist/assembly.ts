@@ -111,6 +111,12 @@ export class Assembly {
     return this.#open.size;
   }
 
+  /** Whether more than the last fragment is missing of one. */
+  get isLong(): boolean {
+    for (const message of this.#open.values()) if (message.fragment > 2) return true;
+    return false;
+  }
+
   /** Bytes held of unfinished messages. */
   get bytes(): number {
     return this.#bytes;

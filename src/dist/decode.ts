@@ -100,6 +100,11 @@ export class DistDecoder {
     this.#control(terms.readTupleHeader());
   }
 
+  /** Whether a message has begun to come of which more than the last fragment is missing. */
+  get isAssembling(): boolean {
+    return this.#assembly?.isLong ?? false;
+  }
+
   #headed(atoms: AtomReader, buffer: Buffer, start: number, end: number): void {
     const kind = end - start < 2 ? 0 : buffer[start + 1]!;
     if (buffer[start] !== op.VERSION_MAGIC || kind !== DIST_HEADER) {

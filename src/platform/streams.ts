@@ -36,6 +36,11 @@ const END_GRACE_MS = 5_000;
  * that the collector has to find again, at a third of the cost of receiving bulk data.
  */
 const LENT = Buffer.allocUnsafeSlow(256 * 1024);
+/**
+ * The part of it that a short read takes. While one copies what has come, what comes meanwhile is confirmed only when it
+ * is done, and a sender that paces itself by how soon that is (`bbr`) slows down.
+ */
+const SHORT = LENT.subarray(0, 16 * 1024);
 
 /** With one processor, waiting busily would keep it from whoever is to send. */
 const MAY_WAIT_BUSILY = availableParallelism() > 1;
@@ -300,7 +305,7 @@ class TcpStream implements Stream {
       readable: true,
       writable: true,
       onread: {
-        buffer: LENT,
+        buffer: () => (handlers.wantsShortReads?.() === true ? SHORT : LENT),
         callback: (length) => {
           handlers.data(LENT.subarray(0, length));
           const rests = this.#moderation.read(length, writes, nowMs);
