@@ -57,6 +57,10 @@ describe('unfinished messages', () => {
     expect(assembly.isLong).toBe(true);
     assembly.next(2n, 2n, PIECE);
     expect(assembly.isLong).toBe(false);
+    assembly.firstRoom(3n, 2n, PIECE, 20, []);
+    expect(assembly.isLong).toBe(true);
+    assembly.placed();
+    expect(assembly.isLong).toBe(false);
   });
 
   it('that all move close the link at a limit, as ever', () => {

@@ -145,6 +145,7 @@ describe('a TCP stream', () => {
     const sent = Buffer.alloc(2 * 1024 * 1024, 'abc');
     const reads: number[] = [];
     let isShort = true;
+    let isIntact = true;
     let read = 0;
     let done: () => void;
     const all = new Promise<void>((resolve) => {
@@ -155,7 +156,7 @@ describe('a TCP stream', () => {
         borrows: true,
         wantsShortReads: () => isShort,
         data: (bytes) => {
-          expect(sent.subarray(read, read + bytes.length).equals(bytes)).toBe(true);
+          isIntact &&= sent.subarray(read, read + bytes.length).equals(bytes);
           reads.push(bytes.length);
           read += bytes.length;
           if (read < sent.length / 2) return;
@@ -177,6 +178,7 @@ describe('a TCP stream', () => {
     });
     socket.write(sent);
     await all;
+    expect(isIntact).toBe(true);
     const halfway = reads.findIndex((_, i) => sum(reads.slice(0, i + 1)) >= sent.length / 2);
     expect(Math.max(...reads.slice(0, halfway + 1))).toBe(16 * 1024);
     expect(Math.max(...reads.slice(halfway + 1))).toBeGreaterThan(16 * 1024);

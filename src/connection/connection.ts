@@ -123,7 +123,8 @@ export class Connection {
       // The framer copies what it keeps.
       borrows: true,
       data: (chunk) => this.#data(chunk),
-      wantsShortReads: () => this.#up?.decoder.isAssembling ?? false,
+      // Who is behind reads once a turn, and then should not read little.
+      wantsShortReads: () => this.#up?.decoder.isAssembling === true && !this.#setup.isBehind(),
       drain: () => this.#up?.outbox.drain(),
       closed: (error) => this.#streamClosed(error),
     });

@@ -111,7 +111,7 @@ export class Assembly {
     return this.#open.size;
   }
 
-  /** Whether more than the last fragment is missing of one. */
+  /** Whether more than the last fragment is missing of one; a first that is still coming is missing, too. */
   get isLong(): boolean {
     for (const message of this.#open.values()) if (message.fragment > 2) return true;
     return false;

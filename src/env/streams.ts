@@ -112,7 +112,10 @@ export interface StreamHandlers {
   data(chunk: Uint8Array): void;
   /** `data` is done with a chunk when it returns: the next bytes may come in the same memory. @default false */
   readonly borrows?: boolean;
-  /** Asked before each read, where `borrows`: whether it should be short (`platform/streams.ts` says what for). */
+  /**
+   * Asked by `start` and after each `data`, where memory is lent: whether the next read should be short
+   * (`platform/streams.ts` says what for).
+   */
   wantsShortReads?(): boolean;
   /** `bufferedBytes` fell to zero after `write` had returned false. */
   drain?(): void;

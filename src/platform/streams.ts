@@ -37,8 +37,8 @@ const END_GRACE_MS = 5_000;
  */
 const LENT = Buffer.allocUnsafeSlow(256 * 1024);
 /**
- * The part of it that a short read takes. While one copies what has come, what comes meanwhile is confirmed only when it
- * is done, and a sender that paces itself by how soon that is (`bbr`) slows down.
+ * The part of it that a short read takes: a sender that paces itself (`bbr`) does so less where less is copied at once.
+ * Supposedly since what comes while one copies is confirmed only when that is done (bench/NOTES.md has the measurements).
  */
 const SHORT = LENT.subarray(0, 16 * 1024);
 
