@@ -113,6 +113,8 @@ export class Assembly {
 
   /** Whether more than the last fragment is missing of one; a first that is still coming is missing, too. */
   get isLong(): boolean {
+    // Asked after every read: an iterator over nothing is garbage, too.
+    if (this.#open.size === 0) return false;
     for (const message of this.#open.values()) if (message.fragment > 2) return true;
     return false;
   }
